@@ -1,0 +1,1 @@
+"""Events in over HTTP, clean and queryable Delta tables out."""

@@ -1,0 +1,112 @@
+"""A data set: its tables, routes, cleaning SQL and questions, read from one folder."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+ColumnType = Literal["STRING", "INT", "BIGINT", "DOUBLE", "BOOLEAN"]
+Required = Literal["present"] | bool
+
+GENERIC_COLUMN = "value"
+
+
+class Column(msgspec.Struct, frozen=True):
+    """A column of a raw table.
+
+    ``required`` True: the record has it, not null and castable, else the record
+    is quarantined. ``"present"``: the JSON key is there, null allowed. ``aliases``
+    are other JSON keys that mean the same; the canonical name wins.
+    """
+
+    name: str
+    type: ColumnType
+    required: Required = False
+    aliases: tuple[str, ...] = ()
+
+
+class StreamRoute(msgspec.Struct, frozen=True):
+    """A stream name pattern, and the partition keys of it that are meant (None: all)."""
+
+    name: str
+    partition_key: str | None = None
+
+
+class Table(msgspec.Struct, frozen=True):
+    """A table that a data set declares, or the raw table of an unclaimed topic or stream.
+
+    ``columns`` is empty for the latter (``generic``): its rows are JSON text in
+    one column ``value``, a list stays one row, and it has no cleaning.
+    """
+
+    name: str
+    topics: tuple[str, ...] = ()
+    streams: tuple[StreamRoute, ...] = ()
+    key: str = ""
+    event_time: str | None = None
+    columns: tuple[Column, ...] = ()
+    clean_sql: str = ""
+    clean_path: Path = Path()
+    source_table: str = ""
+
+    @property
+    def generic(self) -> bool:
+        """Tell whether no data set declares this table."""
+        return not self.columns
+
+
+class Question(msgspec.Struct, frozen=True):
+    """A named question: one SELECT over the cleaned tables, in Spark's dialect."""
+
+    name: str
+    title: str
+    sql: str
+    path: Path
+
+
+class Emulation(msgspec.Struct, frozen=True):
+    """How the classic producer draws: ``[producer]`` in dataset.toml.
+
+    Rows ``first..last`` inclusive, a pause of one of ``sleep_seconds`` before
+    each post, then one record of each table in ``order``.
+    """
+
+    seed: int = 100
+    first: int = 0
+    last: int = 11000
+    sleep_seconds: tuple[int, ...] = (0, 1)
+    order: tuple[str, ...] = ()
+
+
+class Dataset(msgspec.Struct, frozen=True):
+    """Everything pinlake knows of a data set; no room knows more."""
+
+    name: str
+    path: Path
+    tables: Mapping[str, Table]
+    questions: Mapping[str, Question]
+    producer: Emulation
+    rows: int  # rows that `pinlake sample` makes by default
+    functions_sql: str = ""  # the data set's own Spark SQL functions, or nothing
+
+    def table_of_topic(self, topic: str) -> Table | None:
+        """Return the table that claims a topic, or None."""
+        raise NotImplementedError
+
+    def tables_of_stream(self, stream: str) -> tuple[tuple[Table, str | None], ...]:
+        """Return the tables that a stream feeds, each with its partition-key pattern.
+
+        A pattern of None takes every record; empty: no table claims the stream.
+        """
+        raise NotImplementedError
+
+
+def load(name: str, base: Path | None = None) -> Dataset:
+    """Read a data set by the name of a shipped one or by its folder's path.
+
+    Raises DatasetUnknown, or DatasetInvalid with the file and line.
+    """
+    raise NotImplementedError

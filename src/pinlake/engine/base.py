@@ -1,0 +1,109 @@
+"""The seam to an engine: a Step in, an Outcome out."""
+
+from __future__ import annotations
+
+from typing import Literal, Protocol
+
+import msgspec
+
+from pinlake.dataset import Table
+from pinlake.log.base import Position
+from pinlake.record import Partition
+
+StageName = Literal["load", "clean", "stream"]
+
+
+class Objects(msgspec.Struct, frozen=True):
+    """Input of load: whole objects of the sink, by key, in order of (topic, partition, offset)."""
+
+    keys: tuple[str, ...]
+
+
+class Versions(msgspec.Struct, frozen=True):
+    """Input of clean: the rows that a raw table gained, after < version <= upto."""
+
+    table: str  # "raw/pin"
+    table_id: str  # the Delta table's own id: a rebuilt table has another
+    after: int | None
+    upto: int
+
+
+class LogRange(msgspec.Struct, frozen=True):
+    """Records of one partition, after < position <= upto (after None: from the beginning).
+
+    ``partition_keys`` None takes every record. Else a record counts if the
+    pattern of ``takes`` that fits its key best (longest) is this table's own.
+    """
+
+    partition: Partition
+    after: Position | None
+    upto: Position
+    takes: str | None = None  # this table's partition-key pattern in a shared stream
+    rivals: tuple[str, ...] = ()  # the other tables' patterns there; "" as takes: what none takes
+
+
+class LogRanges(msgspec.Struct, frozen=True):
+    """Input of stream: ranges of the log, in order of (stream, partition)."""
+
+    ranges: tuple[LogRange, ...]
+
+
+class Step(msgspec.Struct, frozen=True):
+    """One unit of exactly-once work: read this, write that, as commit number n.
+
+    Output and quarantine follow from stage and table: load writes
+    ``raw/<table>``, clean ``clean/<table>``, stream ``stream/<table>``; what
+    cannot be decoded goes to ``quarantine/<stage>/<table>`` first, with the
+    same number. The Delta commit carries ``txn("<stage>/<table>", number)``.
+    """
+
+    stage: StageName
+    table: Table
+    number: int
+    input: Objects | Versions | LogRanges
+
+    @property
+    def app_id(self) -> str:
+        """The Delta application id of the stage's commits to this table."""
+        return f"{self.stage}/{self.table.name}"
+
+    @property
+    def output(self) -> str:
+        """The table that the step appends to."""
+        folder = {"load": "raw", "clean": "clean", "stream": "stream"}[self.stage]
+        return f"{folder}/{self.table.name}"
+
+    @property
+    def quarantine(self) -> str:
+        """The table that takes what the step cannot decode."""
+        return f"quarantine/{self.stage}/{self.table.name}"
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """What a step did. rows + duplicates + quarantined = the (position, element)s of its input."""
+
+    number: int
+    rows: int
+    duplicates: int
+    quarantined: int
+    version: int | None  # of the output table; None where nothing was there to write
+    found_done: bool = False  # the commit was there already: a crash came after it
+
+
+class Engine(Protocol):
+    """Runs steps.
+
+    Order: a step's rows are committed in order of (topic or stream, partition,
+    position, element). Durability: ``run`` returns after the output's commit is
+    durable, or having found it done by its txn; quarantine is committed before
+    the output, each with the step's number. Duplicates: running a step again
+    adds nothing. A crash leaves at most files that no commit names.
+    """
+
+    def run(self, step: Step) -> Outcome:
+        """Run one step to its commit."""
+        ...
+
+    def close(self) -> None:
+        """Release what the engine holds. Idempotent."""
+        ...

@@ -1,0 +1,131 @@
+"""The errors a user may meet: what happened, the value, what to do about it."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+
+class PinlakeError(Exception):
+    """Something that pinlake was asked to do cannot be done.
+
+    A subclass's docstring is its message: the first paragraph is a format
+    string over the keyword arguments, so that an error reads the same in the
+    documentation and on the screen. The arguments stay attributes.
+    """
+
+    def __init__(self, **values: Any) -> None:
+        template = inspect.cleandoc(type(self).__doc__ or "").split("\n\n")[0]
+        super().__init__(" ".join(template.format(**values).split()))
+        self.__dict__.update(values)
+
+
+class SettingUnknown(PinlakeError):
+    """{where}: there is no setting {name!r}; did you mean {nearest!r}?"""
+
+
+class SettingInvalid(PinlakeError):
+    """{where}: {name} = {value!r} is not usable: {reason}."""
+
+
+class DatasetInvalid(PinlakeError):
+    """{path}:{line}: {reason}."""
+
+
+class DatasetUnknown(PinlakeError):
+    """There is no data set {name!r}: pass a folder with a dataset.toml, or one of {known}."""
+
+
+class HomeForeign(PinlakeError):
+    """{home} holds the data set {held!r}, not {wanted!r}: one home holds one data set;
+    choose another with --home."""
+
+
+class HomeMissing(PinlakeError):
+    """There is no pinlake home at {home}: run `pinlake demo`, `pinlake up` or `pinlake serve`
+    first, or name another with --home."""
+
+
+class HomeVersion(PinlakeError):
+    """{home} was written in format {found}, this pinlake reads format {known}:
+    use the version that wrote it, or start a new home."""
+
+
+class LibraryMissing(PinlakeError):
+    """{feature} needs the library {library}: pip install "pinlake[{extra}]"."""
+
+
+class TopicUnknown(PinlakeError):
+    """{kind} {name!r} does not exist; create it first or post a record to it."""
+
+
+class PartitionUnknown(PinlakeError):
+    """{kind} {name!r} has no partition {number}."""
+
+
+class TopicExists(PinlakeError):
+    """{kind} {name!r} exists already."""
+
+
+class LogInUse(PinlakeError):
+    """{path} is held by another process: one gateway at a time appends to a log;
+    stop the other one, or choose another --home."""
+
+
+class LogUnusable(PinlakeError):
+    """{path} is not a pinlake log: {reason}; move it away or choose another --home."""
+
+
+class LogFailed(PinlakeError):
+    """The log could not store the records: {reason}; nothing was acknowledged, send them again."""
+
+
+class LogClosed(PinlakeError):
+    """The log is closed; start the gateway again and repeat the request."""
+
+
+class LogExchanged(PinlakeError):
+    """{stage} {name} read {partition} of log {planned!r} so far, and this log is {found!r}:
+    this lake was fed by another log; choose another --home, or rebuild the lake."""
+
+
+class WriterBusy(PinlakeError):
+    """Another process runs {stage} {name}: one writer a table; stop it, or wait for it."""
+
+
+class TableMissing(PinlakeError):
+    """There is no table {table!r} in {lake} yet; there are: {known}."""
+
+
+class TableBroken(PinlakeError):
+    """The table {table!r} cannot be read: {reason}."""
+
+
+class ColumnsChanged(PinlakeError):
+    """{table} holds the columns {found}, the data set declares {wanted}:
+    rebuild the table, or give the data set its old columns."""
+
+
+class SqlRefused(PinlakeError):
+    """{where}:{line}: {reason}."""
+
+
+class QuestionUnknown(PinlakeError):
+    """There is no question {name!r}; there are: {known}."""
+
+
+class SourceFailed(PinlakeError):
+    """The source {url} could not be read: {reason}."""
+
+
+class GatewayUnreachable(PinlakeError):
+    """{url} could not be reached: {reason}; is `pinlake serve` running there?"""
+
+
+class AddressRefused(PinlakeError):
+    """{host} is not a loopback address and this gateway has neither keys nor TLS:
+    bind 127.0.0.1, or say --insecure if the network is trusted."""
+
+
+class AddressTaken(PinlakeError):
+    """{host}:{port} cannot be listened on: {reason}; choose another with --port."""

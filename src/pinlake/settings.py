@@ -1,0 +1,221 @@
+"""Every setting, in one place: defaults, then pinlake.toml, then the environment."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import tomllib
+import typing
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+
+from pinlake.errors import SettingInvalid, SettingUnknown
+
+FILE = "pinlake.toml"
+PREFIX = "PINLAKE_"
+
+Count = Annotated[int, Meta(ge=1)]
+Milliseconds = Annotated[int, Meta(ge=0)]
+Seconds = Annotated[float, Meta(gt=0)]
+
+
+class Gateway(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """``[gateway]``: where it listens and what it takes."""
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Meta(ge=0, le=65535)] = 8082
+    """Kafka REST's own port; 0 takes a free one."""
+    max_body_bytes: Count = 10 * 1024 * 1024
+    auto_create_topics: bool = True
+    auto_create_streams: bool = True
+
+
+class Kinesis(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """``[kinesis]``: how the Kinesis API behaves."""
+
+    account_id: Annotated[str, Meta(pattern=r"^\d{12}$")] = "123456789012"
+    region: str = "us-east-1"
+    create_ms: Milliseconds = 500
+    shard_limit: Count = 500
+    limits: Literal["classic", "current"] = "classic"
+    enforce_limits: bool = False
+
+
+class Sink(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """``[sink]``: when an object is closed, by Kafka Connect's rules."""
+
+    flush_size: Count = 10_000
+    rotate_seconds: Seconds = 10.0
+    rotate_bytes: Count = 64 * 1024 * 1024
+
+
+class Batch(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """``[batch]``: the pace of load and clean, and how much one plan takes."""
+
+    every_seconds: Seconds = 60.0
+    plan_bytes: Count = 256 * 1024 * 1024
+
+
+class Stream(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """``[stream]``: the pace of the streaming stage, and how much one plan takes."""
+
+    trigger_ms: Milliseconds = 500
+    plan_bytes: Count = 64 * 1024 * 1024
+    topics: bool = False
+    """Stream the claimed topics too, not the streams alone."""
+
+
+class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a user may set; the rest follows from the home.
+
+    An empty ``topics``, ``streams``, ``lake`` or ``source`` means the embedded
+    default under the home.
+    """
+
+    dataset: str = ""
+    topics: str = ""
+    streams: str = ""
+    lake: str = ""
+    source: str = ""
+    engine: Literal["duckdb"] = "duckdb"
+    log_level: Literal["debug", "info", "warning", "error"] = "warning"
+    gateway: Gateway = Gateway()
+    kinesis: Kinesis = Kinesis()
+    sink: Sink = Sink()
+    batch: Batch = Batch()
+    stream: Stream = Stream()
+
+
+class Home(msgspec.Struct, frozen=True):
+    """The folder that holds everything of one pipeline, and the settings for it."""
+
+    path: Path
+    settings: Settings = Settings()
+
+    @property
+    def log_url(self) -> str:
+        """The log of topics, and by default of streams: ``sqlite:///<home>/log.db``."""
+        return self.settings.topics or f"sqlite:///{self.path / 'log.db'}"
+
+    @property
+    def lake_url(self) -> str:
+        """The lake's root: ``file:///<home>/lake``."""
+        return self.settings.lake or (self.path / "lake").as_uri()
+
+    @property
+    def source_url(self) -> str:
+        """The source database, an SQLAlchemy URL: ``sqlite:///<home>/source.db``."""
+        return self.settings.source or f"sqlite:///{self.path / 'source.db'}"
+
+    @property
+    def producer_path(self) -> Path:
+        """Where producers keep how far they came."""
+        return self.path / "producer"
+
+    @property
+    def report_path(self) -> Path:
+        """The demo's report."""
+        return self.path / "report.html"
+
+
+def read(
+    home: Path | None = None,
+    *,
+    environment: Mapping[str, str] = os.environ,
+    folder: Path | None = None,
+) -> Home:
+    """Return the home and its settings: ``pinlake.toml`` in ``folder``, then ``PINLAKE_*``.
+
+    ``home`` None takes PINLAKE_HOME or ``.pinlake``. Raises SettingUnknown (with
+    the nearest name) and SettingInvalid.
+    """
+    folder = folder or Path.cwd()
+    path = home or Path(environment.get(PREFIX + "HOME", ".pinlake"))
+    values = _from_file(folder / FILE)
+    _merge_environment(values, environment)
+    return Home((folder / path).absolute(), _convert(values))
+
+
+def variables() -> dict[str, tuple[type, Any]]:
+    """Return each setting by its dotted name with its type and default."""
+    return dict(_leaves(Settings, ""))
+
+
+def environment_name(name: str) -> str:
+    """Return the variable that sets a setting: ``sink.flush_size`` is PINLAKE_SINK_FLUSH_SIZE."""
+    return PREFIX + name.replace(".", "_").upper()
+
+
+def _leaves(struct: type[msgspec.Struct], prefix: str) -> list[tuple[str, tuple[Any, Any]]]:
+    found: list[tuple[str, tuple[Any, Any]]] = []
+    hints = typing.get_type_hints(struct, include_extras=True)
+    for field in msgspec.structs.fields(struct):
+        kind = hints[field.name]
+        if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
+            found += _leaves(kind, f"{prefix}{field.name}.")
+        else:
+            found.append((prefix + field.name, (kind, field.default)))
+    return found
+
+
+def _from_file(path: Path) -> dict[str, Any]:
+    if not path.exists():
+        return {}
+    try:
+        values = tomllib.loads(path.read_text("utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingInvalid(where=path, name="file", value=path.name, reason=error) from error
+    known = variables()
+    for name in _dotted(values):
+        if name not in known:
+            _unknown(str(path), name, list(known))
+    return values
+
+
+def _dotted(values: Mapping[str, Any], prefix: str = "") -> list[str]:
+    names: list[str] = []
+    for key, value in values.items():
+        names += _dotted(value, f"{prefix}{key}.") if isinstance(value, dict) else [prefix + key]
+    return names
+
+
+def _merge_environment(values: dict[str, Any], environment: Mapping[str, str]) -> None:
+    known = {environment_name(name): name for name in variables()}
+    for variable, text in environment.items():
+        if not variable.startswith(PREFIX) or variable in RESERVED:
+            continue
+        if variable not in known:
+            _unknown("environment", variable, list(known))
+        *sections, leaf = known[variable].split(".")
+        at = values
+        for section in sections:
+            at = at.setdefault(section, {})
+        at[leaf] = text
+
+
+RESERVED = frozenset({PREFIX + "HOME", PREFIX + "REQUIRE_ALL"})
+"""Variables that are no setting: the home itself, and the tests' own switch."""
+
+
+def _convert(values: dict[str, Any]) -> Settings:
+    try:
+        return msgspec.convert(values, Settings, strict=False)
+    except msgspec.ValidationError as error:
+        reason, _, where = str(error).partition(" - at `$.")
+        name = where.rstrip("`")
+        value: Any = values
+        for part in name.split("."):
+            value = value.get(part, "") if isinstance(value, Mapping) else ""
+        raise SettingInvalid(where="settings", name=name, value=value, reason=reason) from error
+
+
+def _unknown(where: str, name: str, known: list[str]) -> typing.NoReturn:
+    nearest = difflib.get_close_matches(name, known, n=1, cutoff=0.0)
+    raise SettingUnknown(where=where, name=name, nearest=nearest[0])
+
+
+__all__ = ["Batch", "Gateway", "Home", "Kinesis", "Settings", "Sink", "Stream", "read", "variables"]
