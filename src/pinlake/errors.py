@@ -38,17 +38,20 @@ class DatasetUnknown(PinlakeError):
 
 class HomeForeign(PinlakeError):
     """{home} holds the data set {held!r}, not {wanted!r}: one home holds one data set;
-    choose another with --home."""
+    choose another with --home.
+    """
 
 
 class HomeMissing(PinlakeError):
     """There is no pinlake home at {home}: run `pinlake demo`, `pinlake up` or `pinlake serve`
-    first, or name another with --home."""
+    first, or name another with --home.
+    """
 
 
 class HomeVersion(PinlakeError):
     """{home} was written in format {found}, this pinlake reads format {known}:
-    use the version that wrote it, or start a new home."""
+    use the version that wrote it, or start a new home.
+    """
 
 
 class LibraryMissing(PinlakeError):
@@ -69,7 +72,8 @@ class TopicExists(PinlakeError):
 
 class LogInUse(PinlakeError):
     """{path} is held by another process: one gateway at a time appends to a log;
-    stop the other one, or choose another --home."""
+    stop the other one, or choose another --home.
+    """
 
 
 class LogUnusable(PinlakeError):
@@ -86,7 +90,8 @@ class LogClosed(PinlakeError):
 
 class LogExchanged(PinlakeError):
     """{stage} {name} read {partition} of log {planned!r} so far, and this log is {found!r}:
-    this lake was fed by another log; choose another --home, or rebuild the lake."""
+    this lake was fed by another log; choose another --home, or rebuild the lake.
+    """
 
 
 class WriterBusy(PinlakeError):
@@ -103,7 +108,8 @@ class TableBroken(PinlakeError):
 
 class ColumnsChanged(PinlakeError):
     """{table} holds the columns {found}, the data set declares {wanted}:
-    rebuild the table, or give the data set its old columns."""
+    rebuild the table, or give the data set its old columns.
+    """
 
 
 class SqlRefused(PinlakeError):
@@ -124,7 +130,8 @@ class GatewayUnreachable(PinlakeError):
 
 class AddressRefused(PinlakeError):
     """{host} is not a loopback address and this gateway has neither keys nor TLS:
-    bind 127.0.0.1, or say --insecure if the network is trusted."""
+    bind 127.0.0.1, or say --insecure if the network is trusted.
+    """
 
 
 class AddressTaken(PinlakeError):

@@ -1,0 +1,1 @@
+"""What runs everything: the demo, the supervisor, the doctor."""
