@@ -48,6 +48,10 @@ class HomeMissing(PinlakeError):
     """
 
 
+class HomeUnusable(PinlakeError):
+    """{home} cannot be used as a pinlake home ({reason}): mend it, or choose another with --home."""
+
+
 class HomeVersion(PinlakeError):
     """{home} was written in format {found}, this pinlake reads format {known}:
     use the version that wrote it, or start a new home.

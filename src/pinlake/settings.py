@@ -197,8 +197,10 @@ def _merge_environment(values: dict[str, Any], environment: Mapping[str, str]) -
         at[leaf] = text
 
 
-RESERVED = frozenset({PREFIX + "HOME", PREFIX + "REQUIRE_ALL"})
-"""Variables that are no setting: the home itself, and the tests' own switch."""
+RESERVED = frozenset(
+    PREFIX + name for name in ("HOME", "PARENT", "REQUIRE_ALL", "WRITE_SCREENSHOT")
+)
+"""Variables that are no setting: the home, a supervisor's process id, switches of the tests."""
 
 
 def _convert(values: dict[str, Any]) -> Settings:

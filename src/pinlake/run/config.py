@@ -1,0 +1,44 @@
+"""``pinlake config``: every setting, its value, and the variable that sets it."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+from pinlake import settings
+from pinlake.run.present import Presenter
+
+PASSWORD = re.compile(r"(?<=://)([^:/@]*):[^@]*@")
+
+
+def show_config(path: Path | None, *, json: bool) -> None:
+    """Print each setting; a URL's password is masked."""
+    home = settings.read(path)
+    presenter = Presenter(json=json)
+    values: dict[str, Any] = {"home": str(home.path)}
+    values |= {name: masked(value_of(home, name)) for name in settings.variables()}
+    if json:
+        presenter.say("", **values)
+        return
+    for name, value in values.items():
+        presenter.say(f"{name:28} {value!s:40} {settings.environment_name(name)}")
+
+
+def value_of(home: settings.Home, name: str) -> Any:
+    """Return the value of a setting by its dotted name; the embedded default where it is empty."""
+    value: Any = home.settings
+    for part in name.split("."):
+        value = getattr(value, part)
+    embedded = {
+        "topics": home.log_url,
+        "streams": home.log_url,
+        "lake": home.lake_url,
+        "source": home.source_url,
+    }
+    return value or embedded.get(name, value)
+
+
+def masked(value: Any) -> Any:
+    """Return a value with the password of a URL in it masked."""
+    return PASSWORD.sub(r"\1:***@", value) if isinstance(value, str) else value
