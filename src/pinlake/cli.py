@@ -82,10 +82,9 @@ def demo(
 
     Example: `pinlake demo --posts 2000`
     """
-    from pinlake.run import demo as run
+    from pinlake.run.demo import run_demo
 
-    _, _ = _open(home, dataset, create=True)
-    run.run_demo(*_open(home, dataset, create=True), posts=posts, json=json)
+    run_demo(*_open(home, dataset, create=True), posts=posts, json=json)
 
 
 @app.command()

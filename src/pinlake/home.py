@@ -36,7 +36,7 @@ def open_home(
     """
     home = read(path)
     held = recorded(home)
-    wanted = _identity(dataset or home.settings.dataset or (held and held.dataset))
+    wanted = _identity(dataset or home.settings.dataset or (held.dataset if held else ""))
     if held is None:
         if not create:
             raise HomeMissing(home=home.path)
@@ -60,7 +60,7 @@ def recorded(home: Home) -> HomeRecord | None:
     return record
 
 
-def _identity(name: str | None) -> str:
+def _identity(name: str) -> str:
     """Turn a folder into its absolute path, so that a home is the same from everywhere."""
     if not name:
         return DEFAULT_DATASET

@@ -88,12 +88,12 @@ class Supervisor:
         services: Sequence[Service],
         folder: Path,
         *,
-        back_off: BackOff = BackOff(),
+        back_off: BackOff | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.children = [Child(each, folder / f"{each.name}.log") for each in services]
-        self.back_off, self.clock = back_off, clock
+        self.back_off, self.clock = back_off or BackOff(), clock
         self._log = logger("run")
 
     def start(self) -> None:
