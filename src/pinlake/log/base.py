@@ -142,7 +142,7 @@ class LogReader(Protocol):
         max_bytes: int,
         upto: Position | None = None,
     ) -> Batch:
-        """Return records with after < position <= upto, in order, about max_bytes of values.
+        """Return records with after < position <= upto, in order, at most max_bytes of values.
 
         ``after`` None reads from the beginning, ``upto`` None to the end as it
         is now. Returns an empty batch where there is nothing. Raises
@@ -194,12 +194,19 @@ class Log(LogReader, Protocol):
         """Replace a topic's attributes, close partitions to appends and add new ones, as one."""
         ...
 
+    def trim(self, partition: Partition, before: Position) -> None:
+        """Forget records below a position: all of them, or all but those stored with later ones.
+
+        Moves ``beginning``, never ``end``. Raises TopicUnknown or PartitionUnknown.
+        """
+        ...
+
     def submit(self, appends: Sequence[Append], done: Done) -> None:
         """Append all or nothing, and call ``done`` after the sync; never blocks on the disk.
 
         Appends submitted while a commit syncs form the next commit together.
-        ``done`` gets TopicUnknown, PartitionUnknown (also for a closed one) or
-        LogFailed.
+        ``done`` gets TopicUnknown, PartitionUnknown (also for a closed one),
+        LogFailed, or LogClosed once the log is closed.
         """
         ...
 

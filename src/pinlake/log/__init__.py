@@ -1,0 +1,1 @@
+"""The ordered, durable, partitioned record log: the seam and its implementations."""
