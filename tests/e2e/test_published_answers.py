@@ -4,6 +4,7 @@ from collections import Counter
 
 import pytest
 import requests
+
 from harness.pipeline import Gateway, ask, post_to_kafka, post_to_kinesis, run_stages
 
 TABLES = ("pin", "geo", "user")
@@ -69,7 +70,9 @@ def test_most_popular_category_by_country(answer):
 def test_joining_years(answer):
     rows = answer("SELECT year(date_joined) AS y, count(*) AS n FROM user GROUP BY 1 ORDER BY 1")
     assert [(row["y"], row["n"]) for row in rows] == [(2015, 66), (2016, 76), (2017, 26)]
-    people = {row["post_year"]: row["number_users_joined"] for row in answer("users_joined_by_year")}
+    people = {
+        row["post_year"]: row["number_users_joined"] for row in answer("users_joined_by_year")
+    }
     posts = Counter({2015: 66, 2016: 76, 2017: 26})
     assert people.keys() == posts.keys()
     assert all(0 < people[year] <= posts[year] for year in posts)

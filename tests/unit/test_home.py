@@ -24,7 +24,7 @@ def test_a_home_that_is_not_there_is_missed_and_not_made(tmp_path):
     assert not (tmp_path / "h").exists()
 
 
-def test_another_data_set_is_refused(tmp_path, monkeypatch):
+def test_another_data_set_is_refused(tmp_path):
     open_home(tmp_path / "h", create=True)
     (tmp_path / "mine").mkdir()
     with pytest.raises(HomeForeign, match="one home holds one data set"):

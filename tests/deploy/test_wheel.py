@@ -1,0 +1,61 @@
+"""The wheel, in an empty environment outside the checkout, is the whole product."""
+
+import os
+import subprocess
+import sys
+import venv
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("dist")
+    _run(sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", folder, ROOT)
+    (built,) = folder.glob("*.whl")
+    return built
+
+
+def test_the_wheel_holds_every_file_of_the_package_and_nothing_else(wheel):
+    names = {name for name in zipfile.ZipFile(wheel).namelist() if name.startswith("pinlake/")}
+    sources = {
+        str(path.relative_to(ROOT / "src"))
+        for path in (ROOT / "src" / "pinlake").rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+    assert names == sources
+    suffixes = {Path(name).suffix for name in names}
+    assert {".py", ".sql", ".toml"} <= suffixes
+
+
+@pytest.mark.slow
+def test_the_installed_wheel_runs_the_demo(wheel, tmp_path):
+    venv.create(tmp_path / "venv", with_pip=False)
+    python = tmp_path / "venv" / "bin" / "python"
+    pip = [sys.executable, "-m", "pip", "--python", python, "install", "--quiet"]
+    _run(*pip, "--require-hashes", "-r", ROOT / "requirements" / "run.txt")
+    _run(*pip, "--no-deps", wheel)
+    done = _run(
+        tmp_path / "venv" / "bin" / "pinlake", "demo", "--posts", "20", cwd=tmp_path, timeout=240
+    )
+    assert "most_popular_category_by_year" in done.stdout
+    assert (tmp_path / ".pinlake" / "report.html").stat().st_size > 10_000
+
+
+def _run(*arguments, cwd=None, timeout=240):
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+    done = subprocess.run(
+        [str(each) for each in arguments],
+        cwd=cwd,
+        env=clean,
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        check=False,
+    )
+    assert done.returncode == 0, f"{arguments}\n{done.stdout}\n{done.stderr}"
+    return done
