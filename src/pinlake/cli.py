@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     name="pinlake",
-    help="Take events in over HTTP and keep clean, queryable Delta tables of them.",
+    add_completion=False,
     no_args_is_help=True,
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
@@ -342,9 +342,7 @@ def status(
 
 
 @app.command()
-def config(
-    home: HomeOption = None, dataset: DatasetOption = None, json: JsonOption = False
-) -> None:
+def config(home: HomeOption = None, json: JsonOption = False) -> None:
     """Print every setting with its value and the variable that sets it; secrets are masked.
 
     Example: `PINLAKE_SINK_FLUSH_SIZE=100 pinlake config`
@@ -354,17 +352,27 @@ def config(
     show_config(home, json=json)
 
 
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"pinlake {version('pinlake')}")
+        raise typer.Exit
+
+
 @app.callback()
 def _before(
     version: Annotated[
-        bool, typer.Option("--version", is_eager=True, help="Print the version and exit.")
+        bool,
+        typer.Option(
+            "--version",
+            is_eager=True,
+            callback=_show_version,
+            help="Print the version and exit.",
+        ),
     ] = False,
 ) -> None:
-    if version:
-        from importlib.metadata import version as installed
-
-        typer.echo(f"pinlake {installed('pinlake')}")
-        raise typer.Exit
+    """Take events in over HTTP and keep clean, queryable Delta tables of them."""
 
 
 def main() -> NoReturn:
