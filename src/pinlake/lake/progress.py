@@ -2,9 +2,21 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import msgspec
 
+from pinlake.errors import WriterBusy
 from pinlake.lake.store import Lake
+
+ROOT = "progress"
+KEPT = 1000
+"""How many plans stay. The newest alone is needed; the rest is history to look at."""
+PRUNE_EVERY = 100
+LOCK = "writer.lock"
 
 
 class Range(msgspec.Struct, frozen=True):
@@ -15,7 +27,7 @@ class Range(msgspec.Struct, frozen=True):
     upto: int
 
 
-class Plan(msgspec.Struct, frozen=True):
+class Plan(msgspec.Struct, frozen=True, omit_defaults=True):
     """Plan number n of a stage for a table (for the sink: a topic). Numbers start at 1.
 
     ``ranges`` is keyed ``<topic or stream>/<partition>`` and is cumulative: it
@@ -33,15 +45,85 @@ class Plan(msgspec.Struct, frozen=True):
 
 
 class Plans:
-    """The plans of one stage for one name: ``progress/<stage>/<name>/<n, 20 digits>.json``."""
+    """The plans of one stage for one name: ``progress/<stage>/<name>/<n, 20 digits>.json``.
+
+    Plans are deleted from the oldest on, so a number is the newest if its file
+    is there and its successor's is not.
+    """
 
     def __init__(self, lake: Lake, stage: str, name: str) -> None:
         self.lake, self.stage, self.name = lake, stage, name
+        self.folder = f"{ROOT}/{stage}/{name}"
+        self._newest: Plan | None = None
 
     def latest(self) -> Plan | None:
         """Return the plan with the highest number, or None."""
-        raise NotImplementedError
+        known = self._newest
+        if known is None or not self.lake.exists(self._key(known.number)):
+            known = self._find()
+        while known and (successor := self._read(known.number + 1)):
+            known = successor
+        self._newest = known
+        return known
 
     def put(self, plan: Plan) -> bool:
-        """Write a plan durably if its number is free; tell whether it was (atomic between writers)."""
-        raise NotImplementedError
+        """Write a plan durably if its number is free; tell whether it was.
+
+        Of several writers of one number one gets True.
+        """
+        if not self.lake.create(self._key(plan.number), msgspec.json.encode(plan) + b"\n"):
+            return False
+        self._newest = plan
+        if plan.number % PRUNE_EVERY == 0:
+            self._prune(plan.number - KEPT)
+        return True
+
+    @contextmanager
+    def claim(self) -> Iterator[None]:
+        """Be the one active writer of this stage and name; raise WriterBusy where another is.
+
+        The claim ends with the process at the latest. It saves work: what is
+        written twice is the plans' and the commits' care.
+        """
+        self.lake.make_folder(self.folder)
+        descriptor = os.open(self.lake.path(f"{self.folder}/{LOCK}"), os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            self._lock(descriptor)
+            yield
+        finally:
+            os.close(descriptor)
+
+    def numbers(self) -> list[int]:
+        """Return the numbers of the plans that are still there, ascending."""
+        names = self.lake.children(self.folder)
+        return [int(name[:20]) for name in names if len(name) == 25 and name[:20].isdecimal()]
+
+    def _lock(self, descriptor: int) -> None:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise WriterBusy(stage=self.stage, name=self.name) from error
+
+    def _prune(self, upto: int) -> None:
+        for number in self.numbers():
+            if number <= upto:
+                self.lake.delete(self._key(number))
+
+    def _find(self) -> Plan | None:
+        """Read the newest plan of a listing (again, if it was deleted meanwhile)."""
+        while numbers := self.numbers():
+            if plan := self._read(numbers[-1]):
+                return plan
+        return None
+
+    def _read(self, number: int) -> Plan | None:
+        content = self.lake.get(self._key(number))
+        return None if content is None else msgspec.json.decode(content, type=Plan)
+
+    def _key(self, number: int) -> str:
+        return f"{self.folder}/{number:020}.json"
+
+
+def names(lake: Lake, stage: str) -> list[str]:
+    """Return every table (for the sink: topic) that a stage has planned for, sorted."""
+    return lake.children(f"{ROOT}/{stage}")

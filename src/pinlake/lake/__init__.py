@@ -1,0 +1,1 @@
+"""The lake: objects, Delta tables and plans under one root."""
