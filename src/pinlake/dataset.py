@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
 import msgspec
+
+from pinlake.errors import DatasetUnknown
+
+FILE = "dataset.toml"
+SHIPPED = Path(__file__).parent / "datasets"
 
 ColumnType = Literal["STRING", "INT", "BIGINT", "DOUBLE", "BOOLEAN"]
 Required = Literal["present"] | bool
@@ -28,8 +34,12 @@ class Column(msgspec.Struct, frozen=True):
     aliases: tuple[str, ...] = ()
 
 
-class StreamRoute(msgspec.Struct, frozen=True):
-    """A stream name pattern, and the partition keys of it that are meant (None: all)."""
+class StreamRoute(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A stream name pattern, and the partition keys of it that are meant (None: all).
+
+    In a name ``{id}`` is a UserId, 12 hex digits; in a partition key ``*`` is
+    any run of characters, also none.
+    """
 
     name: str
     partition_key: str | None = None
@@ -67,7 +77,7 @@ class Question(msgspec.Struct, frozen=True):
     path: Path
 
 
-class Emulation(msgspec.Struct, frozen=True):
+class Emulation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How the classic producer draws: ``[producer]`` in dataset.toml.
 
     Rows ``first..last`` inclusive, a pause of one of ``sleep_seconds`` before
@@ -93,20 +103,45 @@ class Dataset(msgspec.Struct, frozen=True):
     functions_sql: str = ""  # the data set's own Spark SQL functions, or nothing
 
     def table_of_topic(self, topic: str) -> Table | None:
-        """Return the table that claims a topic, or None."""
-        raise NotImplementedError
+        """Return the table that claims a topic, or None; a table's own name is its topic too."""
+        claims = (t for t in self.tables.values() if any(_fits(p, topic) for p in t.topics))
+        return self.tables.get(topic) or next(claims, None)
 
     def tables_of_stream(self, stream: str) -> tuple[tuple[Table, str | None], ...]:
         """Return the tables that a stream feeds, each with its partition-key pattern.
 
         A pattern of None takes every record; empty: no table claims the stream.
+        A stream called exactly as a table feeds that table alone.
         """
-        raise NotImplementedError
+        if stream in self.tables:
+            return ((self.tables[stream], None),)
+        return tuple(
+            (table, route.partition_key)
+            for table in self.tables.values()
+            for route in table.streams
+            if _fits(route.name, stream)
+        )
 
 
 def load(name: str, base: Path | None = None) -> Dataset:
     """Read a data set by the name of a shipped one or by its folder's path.
 
-    Raises DatasetUnknown, or DatasetInvalid with the file and line.
+    A relative path starts at ``base`` (None: the working directory). Raises
+    DatasetUnknown, or DatasetInvalid with the file and line.
     """
-    raise NotImplementedError
+    from pinlake import declaration
+
+    folder = shipped().get(name) or (base or Path.cwd()) / name
+    if not name or not (folder / FILE).is_file():
+        raise DatasetUnknown(name=name, known=", ".join(shipped()))
+    return declaration.read(folder)
+
+
+def shipped() -> dict[str, Path]:
+    """Return the folder of each data set that comes with pinlake, by name."""
+    return {path.parent.name: path.parent for path in sorted(SHIPPED.glob(f"*/{FILE}"))}
+
+
+def _fits(pattern: str, name: str) -> bool:
+    """Tell whether a topic or stream name fits a pattern of the data set."""
+    return re.fullmatch(re.escape(pattern).replace(r"\{id\}", "[0-9a-f]{12}"), name) is not None
