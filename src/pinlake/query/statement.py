@@ -1,0 +1,161 @@
+"""A statement: SQL in Spark's dialect, read once into DuckDB's and the tables it names."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import importlib.metadata
+import importlib.util
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from pinlake.errors import SqlRefused
+
+if TYPE_CHECKING:
+    from sqlglot import exp
+
+SCHEMAS = ("raw", "clean", "stream", "quarantine")
+
+
+class Reference(msgspec.Struct, frozen=True, order=True):
+    """A table as a statement names it: ``schema`` is empty where it is not qualified."""
+
+    schema: str
+    name: str
+
+    def table(self, source: str) -> str:
+        """Return the table that is meant, such as ``clean/pin`` or ``quarantine/load/pin``.
+
+        An unqualified name is a table of ``source``; ``quarantine.load_pin`` is
+        what stage load set aside for pin.
+        """
+        if self.schema == "quarantine":
+            return "quarantine/" + self.name.replace("_", "/", 1)
+        return f"{self.schema or source}/{self.name}"
+
+
+class Statement(msgspec.Struct, frozen=True):
+    """One SELECT in DuckDB's dialect, and the tables it reads."""
+
+    text: str
+    references: tuple[Reference, ...]
+
+
+def read(sql: str, where: str) -> Statement:
+    """Read one SELECT in Spark's dialect; raise SqlRefused with its line for anything else."""
+    from pinlake.engine import dialect
+
+    tree = _only_query(sql, where)
+    return Statement(dialect.to_duckdb(sql), _references(tree, sql, where))
+
+
+def read_cached(sql: str, where: str, folder: Path) -> Statement:
+    """Read a statement, or find in ``folder`` what an earlier process read of the same text.
+
+    The name of an entry is the hash of the text and of all that translates it,
+    so an entry never grows stale; one that is torn is written again.
+    """
+    path = folder / f"{_fingerprint(sql)}.json"
+    with contextlib.suppress(OSError, msgspec.MsgspecError):
+        return msgspec.json.decode(path.read_bytes(), type=Statement)
+    statement = read(sql, where)
+    with contextlib.suppress(OSError):
+        _write(path, msgspec.json.encode(statement))
+    return statement
+
+
+def line_of(sql: str, message: str) -> int:
+    """Return the line of the first name in an engine's message that the SQL holds, else 1."""
+    names = [part for part in message.replace("name ", '"').split('"')[1:] if part.split()]
+    words = [word for part in names for word in (part, part.split()[0])]
+    lines = sql.casefold().splitlines()
+    for word in words:
+        for number, line in enumerate(lines, start=1):
+            if word.casefold() in line:
+                return number
+    return 1
+
+
+def _only_query(sql: str, where: str) -> exp.Query:
+    trees = _parse(sql, where)
+    if len(trees) != 1:
+        reason = f"one SELECT is expected, there are {len(trees)} statements"
+        raise SqlRefused(where=where, line=1, reason=reason)
+    if not isinstance(trees[0], _query_class()):
+        kind = trees[0].key.upper()
+        raise SqlRefused(where=where, line=1, reason=f"only SELECT may be asked, not {kind}")
+    return trees[0]
+
+
+def _parse(sql: str, where: str) -> list[Any]:
+    import sqlglot
+    from sqlglot.errors import ParseError, TokenError
+
+    try:
+        return [tree for tree in sqlglot.parse(sql, read="spark") if tree is not None]
+    except ParseError as error:
+        first = error.errors[0] if error.errors else {}
+        reason = f"{first.get('description', error)} near {first.get('highlight')!r}"
+        raise SqlRefused(where=where, line=first.get("line", 1), reason=reason) from error
+    except TokenError as error:
+        raise SqlRefused(where=where, line=1, reason=error) from error
+
+
+def _query_class() -> type[exp.Query]:
+    from sqlglot import exp
+
+    return exp.Query
+
+
+def _references(tree: exp.Query, sql: str, where: str) -> tuple[Reference, ...]:
+    from sqlglot.errors import SqlglotError
+    from sqlglot.optimizer.scope import traverse_scope
+
+    try:
+        scopes = traverse_scope(tree)
+    except SqlglotError as error:
+        raise SqlRefused(where=where, line=1, reason=error) from error
+    named = [(table, scope) for scope in scopes for table in scope.tables if table.name]
+    found = {_reference(table, sql, where) for table, scope in named if not _is_local(table, scope)}
+    return tuple(sorted(found))
+
+
+def _is_local(table: exp.Table, scope: Any) -> bool:
+    """Tell whether a name is a common table expression's that the scope can see."""
+    return not table.db and table.name in scope.cte_sources
+
+
+def _reference(table: exp.Table, sql: str, where: str) -> Reference:
+    schema = table.db.lower()
+    if table.catalog or (schema and schema not in SCHEMAS):
+        raise SqlRefused(
+            where=where,
+            line=line_of(sql, f'"{table.db}"'),
+            reason=f"there is no schema {table.db!r}; there are {', '.join(SCHEMAS)}",
+        )
+    return Reference(schema, table.name)
+
+
+def _fingerprint(sql: str) -> str:
+    digest = hashlib.sha256(sql.encode())
+    for part in (*_translators(), importlib.metadata.version("sqlglot").encode()):
+        digest.update(hashlib.sha256(part).digest())
+    return digest.hexdigest()
+
+
+def _translators() -> list[bytes]:
+    """Return the text of everything of ours that shapes a translation, without importing it."""
+    engine = importlib.util.find_spec("pinlake.engine")
+    assert engine is not None
+    folder = Path(next(iter(engine.submodule_search_locations or [])))
+    return [path.read_bytes() for path in (*sorted(folder.glob("dialect*")), Path(__file__))]
+
+
+def _write(path: Path, content: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_suffix(f".{os.getpid()}")
+    draft.write_bytes(content)
+    draft.replace(path)
