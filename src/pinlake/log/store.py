@@ -1,0 +1,157 @@
+"""The embedded log's one writing connection, used by one thread: the committer."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from pinlake.errors import TopicExists
+from pinlake.log import file
+from pinlake.log.base import Attributes, PartitionSpec, Position, TopicState
+from pinlake.log.batches import NewBatch, encode, position_of, row_id
+from pinlake.log.clock import Clock
+from pinlake.log.reader import load_topic
+from pinlake.log.statements import SQL
+from pinlake.log.topics import HeldPartition, HeldTopic, Topics
+from pinlake.record import Kind, LogName, Partition, Record
+
+CHECKPOINT_BYTES = 8 * 1024 * 1024
+"""After this much in the write-ahead log, it is copied into the database."""
+
+_TRIM_ROWS = 1000
+
+
+class Store:
+    """Turns decisions into transactions, and keeps in memory what they made of the topics.
+
+    Every method returns after the sync, or raises and leaves all as it was.
+    """
+
+    def __init__(self, path: Path, clock: Clock) -> None:
+        self._clock = clock
+        self._connection = file.open_writer(path)
+        self._uncopied = 0
+        self.topics = Topics()
+        for kind, name in self._connection.execute(SQL["all_names"]).fetchall():
+            self._reload(LogName(Kind(kind), name))
+
+    def append(self, records: Mapping[HeldPartition, Sequence[Record]]) -> None:
+        """Store records at the end of each partition."""
+        if not any(records.values()):
+            return
+        now = self._clock()
+        batches = {
+            held: encode(row_id(held.id, held.end), some, now, held.latest)
+            for held, some in records.items()
+            if some
+        }
+        ends = {held: _end(made[-1]) for held, made in batches.items()}
+        with file.transaction(self._connection):
+            for made in batches.values():
+                self._connection.executemany(SQL["add_batch"], made)
+            self._connection.executemany(
+                SQL["move_end"], [(*reached, held.id) for held, reached in ends.items()]
+            )
+        for held, (end, latest) in ends.items():
+            held.end, held.latest = end, latest
+            self._uncopied += sum(len(batch.data) for batch in batches[held])
+
+    def create(
+        self, name: LogName, partitions: Sequence[PartitionSpec], attributes: Attributes
+    ) -> TopicState:
+        """Create a topic, or raise TopicExists."""
+        if name in self.topics:
+            raise TopicExists(kind=name.kind.value, name=name.name)
+        key = (name.kind.value, name.name)
+        with file.transaction(self._connection):
+            values = (*key, self._clock(), json.dumps(dict(attributes)))
+            self._connection.execute(SQL["create_topic"], values)
+            self._add(name, 0, partitions)
+        return self._reload(name).state()
+
+    def delete(self, name: LogName) -> None:
+        """Delete a topic and its records, or raise TopicUnknown."""
+        partitions = self.topics[name].partitions.values()
+        with file.transaction(self._connection):
+            self._connection.execute(SQL["delete_topic"], (name.kind.value, name.name))
+            for held in partitions:
+                self._connection.execute(SQL["delete_partition"], (held.id,))
+                span = (row_id(held.id, 0), row_id(held.id + 1, 0))
+                self._connection.execute(SQL["delete_batches"], span)
+        del self.topics[name]
+
+    def alter(
+        self,
+        name: LogName,
+        attributes: Attributes | None,
+        close: Sequence[int],
+        add: Sequence[PartitionSpec],
+    ) -> TopicState:
+        """Replace a topic's attributes, close partitions and add new ones, as one."""
+        topic = self.topics[name]
+        closing = [self.topics.partition(Partition(name, number)).id for number in close]
+        with file.transaction(self._connection):
+            if attributes is not None:
+                values = (json.dumps(dict(attributes)), name.kind.value, name.name)
+                self._connection.execute(SQL["set_attributes"], values)
+            self._connection.executemany(SQL["close_partition"], [(row,) for row in closing])
+            self._add(name, len(topic.partitions), add)
+        return self._reload(name).state()
+
+    def trim(self, partition: Partition, before: Position) -> bool:
+        """Delete some of the stored batches that end before a position; tell if more are left."""
+        held = self.topics.partition(partition)
+        stop, more = self._trim_stop(held, before)
+        if stop <= held.beginning:
+            return False
+        with file.transaction(self._connection):
+            span = (row_id(held.id, 0), row_id(held.id, stop))
+            self._connection.execute(SQL["delete_batches"], span)
+            self._connection.execute(SQL["move_beginning"], (stop, held.id))
+        held.beginning = stop
+        return more
+
+    def limit(self, max_bytes: int) -> None:
+        """Let the database grow to so many bytes; what does not fit fails."""
+        page_size = self._connection.execute("PRAGMA page_size").fetchone()[0]
+        self._connection.execute(f"PRAGMA max_page_count = {max(1, max_bytes // page_size)}")
+
+    def checkpoint(self) -> None:
+        """Copy the write-ahead log into the database when enough has gathered."""
+        if self._uncopied >= CHECKPOINT_BYTES:
+            self._uncopied = 0
+            self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._connection.close()
+
+    def _add(self, name: LogName, first: int, specs: Sequence[PartitionSpec]) -> None:
+        key = (name.kind.value, name.name)
+        rows = [
+            (*key, number, json.dumps(dict(spec.attributes)))
+            for number, spec in enumerate(specs, first)
+        ]
+        self._connection.executemany(SQL["create_partition"], rows)
+
+    def _reload(self, name: LogName) -> HeldTopic:
+        self.topics[name] = load_topic(self._connection, name)
+        return self.topics[name]
+
+    def _trim_stop(self, held: HeldPartition, before: Position) -> tuple[Position, bool]:
+        values = {
+            "partition": row_id(held.id, 0),
+            "position": row_id(held.id, before),
+            "count": _TRIM_ROWS,
+        }
+        if found := self._connection.execute(SQL["batch_after"], values).fetchone():
+            return position_of(found[0]), True
+        if before >= held.end:
+            return held.end, False
+        row = self._connection.execute(SQL["batch_at"], values).fetchone()
+        return (position_of(row[0]) if row else held.beginning), False
+
+
+def _end(batch: NewBatch) -> tuple[Position, int]:
+    return position_of(batch.id) + batch.records, batch.latest
