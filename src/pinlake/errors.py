@@ -140,3 +140,19 @@ class AddressRefused(PinlakeError):
 
 class AddressTaken(PinlakeError):
     """{host}:{port} cannot be listened on: {reason}; choose another with --port."""
+
+
+class SourceTableForeign(PinlakeError):
+    """{url} has a table {table!r} that `pinlake sample` did not write, and it stays as it is:
+    name another database with --to, or drop the table yourself.
+    """
+
+
+class SampleInvalid(PinlakeError):
+    """{path} cannot make rows: {reason}."""
+
+
+class ProducerStateUnusable(PinlakeError):
+    """{path} does not say how far the producer came ({reason}):
+    delete it to post from the first draw again.
+    """

@@ -1,0 +1,1 @@
+"""Where rows are born: databases and the sample generator."""

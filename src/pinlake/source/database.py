@@ -1,0 +1,167 @@
+"""A source that is a database: SQLite, MySQL, PostgreSQL, whatever SQLAlchemy speaks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from types import TracebackType
+from typing import Any, Self
+
+import msgspec
+from sqlalchemy import ColumnElement, Select, column, func, inspect, select, text
+from sqlalchemy import table as named
+from sqlalchemy.exc import NoSuchTableError
+
+from pinlake.errors import SourceFailed
+from pinlake.source.base import Row
+from pinlake.source.connection import connect, failures, shown_url, sqlite_path
+
+CHUNK = 500
+"""Rows in memory, and keys in one query: some databases take no more than 999 parameters."""
+
+
+class Order(msgspec.Struct, frozen=True):
+    """How a table is ordered.
+
+    ``columns``: the primary key, else the first column, else (where that repeats)
+    all columns. ``dense_from``: the key of offset 0 where the key is a gapless run
+    of whole numbers, so that offset n has key ``dense_from + n``; None elsewhere.
+    """
+
+    columns: tuple[str, ...]
+    count: int
+    dense_from: int | None = None
+
+
+class DatabaseSource:
+    """The tables of one database.
+
+    A table's order is looked up once and kept: rows that are appended behind its
+    end are seen, rows that are removed while it is read are not accounted for.
+    The URL's password appears in no message.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.shown_url = shown_url(url)
+        self._url = url
+        self._engine = connect(url)
+        self._orders: dict[str, Order] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._engine.dispose()
+
+    def count(self, table: str) -> int:
+        """Return how many rows a table had when it was first touched."""
+        return self._order(table).count
+
+    def rows(self, table: str, first: int = 0) -> Iterator[Row]:
+        """Yield the rows of a table from offset ``first`` to the end, in order.
+
+        The database streams them: one query, CHUNK rows in memory at a time.
+        """
+        query = self._from(table, self._order(table), first)
+        with failures(self._url), self._engine.connect() as connection:
+            result = connection.execution_options(yield_per=CHUNK).execute(query)
+            for row in result.mappings():
+                yield dict(row)
+
+    def rows_at(self, table: str, offsets: Sequence[int]) -> list[Row]:
+        """Return the rows at these offsets, one for each and in their order.
+
+        A dense key (see Order) is looked up, anything else counted off by
+        LIMIT 1 OFFSET n. Raises SourceFailed where the table has fewer rows.
+        """
+        order = self._order(table)
+        wanted = sorted(set(offsets))
+        found: dict[int, Row] = {}
+        if order.dense_from is not None:
+            for at in range(0, len(wanted), CHUNK):
+                found |= self._by_key(table, order, wanted[at : at + CHUNK])
+        else:
+            for offset in wanted:
+                query = self._from(table, order, offset).limit(1)
+                found.update((offset, row) for row in self._fetch(query))
+        for offset in wanted:
+            if offset not in found:
+                self._too_short(table, offset)
+        return [found[offset] for offset in offsets]
+
+    def _by_key(self, table: str, order: Order, offsets: Sequence[int]) -> dict[int, Row]:
+        assert order.dense_from is not None
+        (key,) = order.columns
+        keys = [order.dense_from + offset for offset in offsets]
+        query = _all_of(table).where(column(key).in_(keys))
+        return {row[key] - order.dense_from: row for row in self._fetch(query)}
+
+    def _from(self, table: str, order: Order, first: int) -> Select[Any]:
+        query = _all_of(table).order_by(*map(column, order.columns))
+        if order.dense_from is not None:
+            return query.where(column(order.columns[0]) >= order.dense_from + first)
+        return query.offset(first) if first else query
+
+    def _fetch(self, query: Select[Any]) -> list[Row]:
+        with failures(self._url), self._engine.connect() as connection:
+            return [dict(row) for row in connection.execute(query).mappings()]
+
+    def _order(self, table: str) -> Order:
+        if table not in self._orders:
+            self._must_exist()
+            with failures(self._url):
+                self._orders[table] = self._look_up(table)
+        return self._orders[table]
+
+    def _must_exist(self) -> None:
+        """Refuse a missing SQLite file: connecting would make an empty one."""
+        path = sqlite_path(self._url)
+        if path is not None and not path.exists():
+            reason = "there is no such file: make it with `pinlake sample`, or set `source`"
+            raise SourceFailed(url=self.shown_url, reason=reason)
+
+    def _look_up(self, table: str) -> Order:
+        known = inspect(self._engine)
+        try:
+            columns = tuple(each["name"] for each in known.get_columns(table))
+        except NoSuchTableError as error:
+            reason = f"it has no table {table!r}: make it with `pinlake sample`, or set `source`"
+            raise SourceFailed(url=self.shown_url, reason=reason) from error
+        primary = tuple(known.get_pk_constraint(table)["constrained_columns"])
+        if len(primary) > 1:
+            return Order(primary, self._scalars(table, func.count())[0])
+        key = primary[0] if primary else columns[0]
+        return self._order_by(table, key, columns)
+
+    def _order_by(self, table: str, key: str, columns: tuple[str, ...]) -> Order:
+        at: ColumnElement[Any] = column(key)
+        count, distinct, least, most = self._scalars(
+            table, func.count(), func.count(at.distinct()), func.min(at), func.max(at)
+        )
+        if distinct != count:
+            return Order(columns, count)
+        dense = count > 0 and type(least) is int and most - least + 1 == count
+        return Order((key,), count, least if dense else None)
+
+    def _scalars(self, table: str, *values: ColumnElement[Any]) -> tuple[Any, ...]:
+        with self._engine.connect() as connection:
+            return tuple(connection.execute(select(*values).select_from(named(table))).one())
+
+    def _too_short(self, table: str, offset: int) -> None:
+        reason = (
+            f"{table} has {self.count(table)} rows and none at offset {offset}: "
+            f"make more with `pinlake sample --rows {offset + 1}`"
+        )
+        raise SourceFailed(url=self.shown_url, reason=reason)
+
+
+def _all_of(table: str) -> Select[Any]:
+    return select(text("*")).select_from(named(table))
