@@ -1,0 +1,1 @@
+"""Engines: a Step in, an Outcome out."""
