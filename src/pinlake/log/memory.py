@@ -43,7 +43,6 @@ class MemoryLog:
 
     def log_id(self, name: LogName) -> str:
         """Return the log's identity, one for all its topics."""
-        self._check_open()
         return self._id
 
     def names(self, kind: str) -> list[str]:
@@ -143,9 +142,9 @@ class MemoryLog:
         try:
             firsts = self._store(appends)
         except PinlakeError as error:
-            done(None, error)
+            waiting.tell(done, None, error)
         else:
-            done(firsts, None)
+            waiting.tell(done, firsts, None)
 
     def append(self, partition: Partition, records: Sequence[Record]) -> list[Position]:
         """Append and return the position of each record."""

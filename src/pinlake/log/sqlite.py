@@ -133,9 +133,11 @@ class SqliteLog(SqliteLogReader):
         group = gather(self._store.topics, submissions)
         reason = self._store_records(group)
         for done, firsts in group.accepted:
-            _tell(done, *((firsts, None) if reason is None else (None, LogFailed(reason=reason))))
+            waiting.tell(
+                done, *((firsts, None) if reason is None else (None, LogFailed(reason=reason)))
+            )
         for done, error in group.refused:
-            _tell(done, None, error)
+            waiting.tell(done, None, error)
         self._checkpoint()
 
     def _store_records(self, group: Group) -> str | None:
@@ -151,13 +153,6 @@ class SqliteLog(SqliteLogReader):
             self._store.checkpoint()
         except sqlite3.Error as error:
             _events.warning("checkpoint failed", reason=str(error))
-
-
-def _tell(done: Done, firsts: list[Position] | None, error: Exception | None) -> None:
-    try:
-        done(firsts, error)
-    except Exception:  # noqa: BLE001 the committer goes on
-        _events.exception("done failed")
 
 
 def _settle(future: Future[Result], call: Callable[[], Result]) -> None:

@@ -1,4 +1,4 @@
-"""Appending and waiting for the sync: the plain call on top of ``submit``."""
+"""Giving and awaiting the answer to a ``submit``."""
 
 from __future__ import annotations
 
@@ -7,8 +7,11 @@ from concurrent.futures import Future
 
 from pinlake.log.base import Append, Done, Position
 from pinlake.record import Partition, Record
+from pinlake.telemetry import logger
 
 Submit = Callable[[Sequence[Append], Done], None]
+
+_events = logger("log")
 
 
 def append(submit: Submit, partition: Partition, records: Sequence[Record]) -> list[Position]:
@@ -29,3 +32,11 @@ def settle(future: Future[list[Position]]) -> Done:
             future.set_result(firsts or [])
 
     return done
+
+
+def tell(done: Done, firsts: list[Position] | None, error: Exception | None) -> None:
+    """Call ``done``; what it raises is logged, for the log goes on whatever a caller does."""
+    try:
+        done(firsts, error)
+    except Exception:  # noqa: BLE001 the committer goes on
+        _events.exception("done failed")
