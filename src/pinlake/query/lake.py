@@ -53,7 +53,9 @@ class OpenLake:
         """
         if not _is_sql(question):
             return self._ask_named(question, source)
-        return self._answer("SQL", question, statement.read(question, "SQL"), source)
+        return self._answer(
+            "SQL", question, statement.read(question, "SQL", self.dataset.functions_sql), source
+        )
 
     def table(self, name: str) -> Answer:
         """Return all rows of a table, such as ``clean/pin``; raise TableMissing."""
@@ -86,9 +88,9 @@ class OpenLake:
         question = self.dataset.questions.get(name)
         if question is None:
             raise QuestionUnknown(name=name, known=", ".join(self.dataset.questions))
-        cache = self.home.path / "cache" / "questions"
-        where = f"{name}.sql"
-        read = statement.read_cached(question.sql, where, cache)
+        cache, where = self.home.path / "cache" / "questions", f"{name}.sql"
+        words = self.dataset.functions_sql
+        read = statement.read_cached(question.sql, where, words, cache)
         return self._answer(where, question.sql, read, source)
 
     def _answer(self, where: str, sql: str, read: Statement, source: Source) -> Answer:

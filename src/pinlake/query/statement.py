@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import importlib.metadata
-import importlib.util
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -44,24 +43,28 @@ class Statement(msgspec.Struct, frozen=True):
     references: tuple[Reference, ...]
 
 
-def read(sql: str, where: str) -> Statement:
-    """Read one SELECT in Spark's dialect; raise SqlRefused with its line for anything else."""
-    from pinlake.engine import dialect
+def read(sql: str, where: str, words: str = "") -> Statement:
+    """Read one SELECT in Spark's dialect; raise SqlRefused with its line for anything else.
 
-    tree = _only_query(sql, where)
-    return Statement(dialect.to_duckdb(sql), _references(tree, sql, where))
+    ``words`` are the SQL functions of a data set; pinlake's own are always there.
+    """
+    from pinlake.engine import dialect, functions
+
+    references = _references(dialect.select(sql, where), sql, where)
+    inlined = functions.inline(sql, functions.words(words))
+    return Statement(dialect.to_duckdb(inlined, where), references)
 
 
-def read_cached(sql: str, where: str, folder: Path) -> Statement:
+def read_cached(sql: str, where: str, words: str, folder: Path) -> Statement:
     """Read a statement, or find in ``folder`` what an earlier process read of the same text.
 
     The name of an entry is the hash of the text and of all that translates it,
     so an entry never grows stale; one that is torn is written again.
     """
-    path = folder / f"{_fingerprint(sql)}.json"
+    path = folder / f"{_fingerprint(sql, words)}.json"
     with contextlib.suppress(OSError, msgspec.MsgspecError):
         return msgspec.json.decode(path.read_bytes(), type=Statement)
-    statement = read(sql, where)
+    statement = read(sql, where, words)
     with contextlib.suppress(OSError):
         _write(path, msgspec.json.encode(statement))
     return statement
@@ -77,37 +80,6 @@ def line_of(sql: str, message: str) -> int:
             if word.casefold() in line:
                 return number
     return 1
-
-
-def _only_query(sql: str, where: str) -> exp.Query:
-    trees = _parse(sql, where)
-    if len(trees) != 1:
-        reason = f"one SELECT is expected, there are {len(trees)} statements"
-        raise SqlRefused(where=where, line=1, reason=reason)
-    if not isinstance(trees[0], _query_class()):
-        kind = trees[0].key.upper()
-        raise SqlRefused(where=where, line=1, reason=f"only SELECT may be asked, not {kind}")
-    return trees[0]
-
-
-def _parse(sql: str, where: str) -> list[Any]:
-    import sqlglot
-    from sqlglot.errors import ParseError, TokenError
-
-    try:
-        return [tree for tree in sqlglot.parse(sql, read="spark") if tree is not None]
-    except ParseError as error:
-        first = error.errors[0] if error.errors else {}
-        reason = f"{first.get('description', error)} near {first.get('highlight')!r}"
-        raise SqlRefused(where=where, line=first.get("line", 1), reason=reason) from error
-    except TokenError as error:
-        raise SqlRefused(where=where, line=1, reason=error) from error
-
-
-def _query_class() -> type[exp.Query]:
-    from sqlglot import exp
-
-    return exp.Query
 
 
 def _references(tree: exp.Query, sql: str, where: str) -> tuple[Reference, ...]:
@@ -139,19 +111,19 @@ def _reference(table: exp.Table, sql: str, where: str) -> Reference:
     return Reference(schema, table.name)
 
 
-def _fingerprint(sql: str) -> str:
-    digest = hashlib.sha256(sql.encode())
-    for part in (*_translators(), importlib.metadata.version("sqlglot").encode()):
+def _fingerprint(sql: str, words: str) -> str:
+    digest = hashlib.sha256()
+    version = importlib.metadata.version("sqlglot")
+    for part in (sql.encode(), words.encode(), version.encode(), *_translators()):
         digest.update(hashlib.sha256(part).digest())
     return digest.hexdigest()
 
 
 def _translators() -> list[bytes]:
     """Return the text of everything of ours that shapes a translation, without importing it."""
-    engine = importlib.util.find_spec("pinlake.engine")
-    assert engine is not None
-    folder = Path(next(iter(engine.submodule_search_locations or [])))
-    return [path.read_bytes() for path in (*sorted(folder.glob("dialect*")), Path(__file__))]
+    engine = Path(__file__).parents[1] / "engine"
+    paths = sorted((*engine.glob("dialect*"), *engine.glob("functions*"), Path(__file__)))
+    return [path.read_bytes() for path in paths if path.is_file()]
 
 
 def _write(path: Path, content: bytes) -> None:

@@ -1,0 +1,1 @@
+"""What there is to look at: the report and the flow's figures."""

@@ -1,0 +1,146 @@
+"""The report's evidence: that the routes agree, what each table holds, what was set aside."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Sequence
+from itertools import islice
+from pathlib import Path
+
+from pinlake.dashboard.flow import FlowCounts, TableCount
+from pinlake.query.answer import Column
+from pinlake.query.compare import Difference
+from pinlake.query.format import html_table, text
+from pinlake.query.lake import OpenLake, TableState
+
+REASONS = Path(__file__).with_name("reasons.sql")
+EXAMPLES = 3
+
+
+def agreement(each: Sequence[Difference]) -> str:
+    """Return a line for each table that both routes have written."""
+    if not each:
+        return '<p class="card empty">No table has been written by both routes yet.</p>'
+    rows = "".join(_agreement_row(difference) for difference in each)
+    return (
+        '<div class="card wide"><table class="list"><thead><tr><th scope="col">table</th>'
+        '<th scope="col" class="number"><span class="dot batch"></span>rows by batch</th>'
+        '<th scope="col" class="number"><span class="dot stream"></span>rows by stream</th>'
+        '<th scope="col" class="number">only in one</th><th scope="col">verdict</th></tr></thead>'
+        f"<tbody>{rows}</tbody></table></div>"
+    )
+
+
+def schemas(lake: OpenLake, flow: FlowCounts) -> str:
+    """Return a card for each table of the data set: raw and cleaned side by side."""
+    there = set(lake.tables())
+    each = "".join(_schema_card(lake, name, there) for name in lake.dataset.tables)
+    return f'<div class="stack">{each}{_unclaimed(lake, flow)}</div>'
+
+
+def quarantine(lake: OpenLake, flow: FlowCounts) -> str:
+    """Return the reasons and a few examples of every quarantine table that has rows."""
+    held = [count for count in flow.tables if count.name.startswith("quarantine/") and count.rows]
+    if not held:
+        return '<p class="card empty">Nothing was set aside.</p>'
+    each = "".join(_quarantine_card(lake, count) for count in held)
+    return f'<div class="stack">{each}</div>'
+
+
+def commands(lake: OpenLake) -> str:
+    """Return commands that go on from here, each with what it does."""
+    question = next(iter(lake.questions()), None)
+    table = next(iter(lake.dataset.tables), None)
+    each = [("pinlake query", "List the questions.")]
+    if question:
+        each.append((f"pinlake query {question} --from stream", "Ask the stream's tables."))
+    if table:
+        sql = f'pinlake query --sql "SELECT * FROM {table} LIMIT 10" --format json'
+        each.append((sql, "Ask anything, in Spark's SQL."))
+    each += [
+        ("pinlake up", "Run the gateway and every stage for as long as you like."),
+        ("pinlake post --via kafka --posts 1000", "Send more; --via kinesis takes the stream."),
+        ("pinlake status", "See how far each stage has come."),
+    ]
+    rows = "".join(
+        f"<dt><code>{html.escape(command)}</code></dt><dd>{html.escape(does)}</dd>"
+        for command, does in each
+    )
+    return f'<div class="card"><dl class="commands">{rows}</dl></div>'
+
+
+def _agreement_row(difference: Difference) -> str:
+    only = difference.only_clean + difference.only_stream
+    verdict = (
+        '<span class="yes">\N{CHECK MARK} equal</span>'
+        if difference.equal
+        else f'<span class="no">\N{BALLOT X} differ</span>{_examples(difference)}'
+    )
+    return (
+        f'<tr><th scope="row">{html.escape(difference.table)}</th>'
+        f'<td class="number">{difference.clean_rows:,}</td>'
+        f'<td class="number">{difference.stream_rows:,}</td>'
+        f'<td class="number">{only:,}</td><td>{verdict}</td></tr>'
+    )
+
+
+def _examples(difference: Difference) -> str:
+    sides = (("clean", difference.clean_examples), ("stream", difference.stream_examples))
+    rows = "".join(
+        f"<li>only in {side}: <code>{html.escape(text(row))}</code></li>"
+        for side, examples in sides
+        for row in examples
+    )
+    return f"<ul>{rows}</ul>"
+
+
+def _schema_card(lake: OpenLake, name: str, there: set[str]) -> str:
+    sides = "".join(
+        _side(lake.describe(f"{folder}/{name}"), title)
+        if f"{folder}/{name}" in there
+        else f"<div><h4>{title}</h4><p class='note'>Not written yet.</p></div>"
+        for folder, title in (("raw", "Raw"), ("clean", "Cleaned"))
+    )
+    return f'<div class="card"><h3>{html.escape(name)}</h3><div class="pair">{sides}</div></div>'
+
+
+def _side(state: TableState, title: str) -> str:
+    return (
+        f"<div><h4>{title}</h4><p class='note'><code>{html.escape(state.name)}</code>, "
+        f"version {state.version}, {state.rows:,} rows</p>{_columns(state.columns)}</div>"
+    )
+
+
+def _columns(columns: Sequence[Column]) -> str:
+    items = "".join(
+        f"<li>{html.escape(column.name)} <span>{html.escape(column.type)}</span></li>"
+        for column in columns
+    )
+    return f"<ul>{items}</ul>"
+
+
+def _unclaimed(lake: OpenLake, flow: FlowCounts) -> str:
+    """Return a line about raw tables of topics that the data set does not claim."""
+    names = [
+        count
+        for folder in ("raw", "stream")
+        for count in flow.in_folder(folder)
+        if count.name.partition("/")[2] not in lake.dataset.tables
+    ]
+    if not names:
+        return ""
+    items = ", ".join(f"<code>{html.escape(count.name)}</code> ({count.rows:,})" for count in names)
+    return f'<p class="note">Also there, as they came: {items}</p>'
+
+
+def _quarantine_card(lake: OpenLake, count: TableCount) -> str:
+    sql = REASONS.read_text("utf-8")
+    reasons = lake.select(sql, {"quarantined": count.name}, where=count.name)
+    examples = lake.table(count.name)
+    return (
+        f'<div class="card"><h3>{html.escape(count.name)}</h3>'
+        f'<div class="rows">{html_table(reasons.columns, reasons.rows())}</div>'
+        f"<details><summary>Examples</summary>"
+        f'<div class="rows">{html_table(examples.columns, islice(examples.iterate(), EXAMPLES))}'
+        "</div></details></div>"
+    )
