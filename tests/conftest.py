@@ -1,0 +1,38 @@
+"""Fixtures that every test may use."""
+
+import duckdb
+import pytest
+import real_rows as rows_beside_the_project
+import spark_session
+from requirements_of_tests import require
+
+
+@pytest.fixture(scope="session")
+def spark():
+    """One Spark session, with Delta where it can be had."""
+    require(spark_session.java_is_there(), "there is no Java for Spark")
+    session = spark_session.start()
+    yield session
+    session.stop()
+
+
+@pytest.fixture(scope="session")
+def delta_spark(spark):
+    """The Spark session, for tests that read Delta tables back."""
+    require(spark_session.has_delta(spark), f"{spark_session.DELTA} could not be fetched")
+    return spark
+
+
+@pytest.fixture(scope="session")
+def real_rows():
+    """The real rows of each Pinterest table, as dicts in file order."""
+    return rows_beside_the_project.read()
+
+
+@pytest.fixture
+def duck():
+    """A DuckDB connection as the embedded engine sets it up: one thread, UTC."""
+    with duckdb.connect() as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        connection.execute("SET threads = 1")
+        yield connection
