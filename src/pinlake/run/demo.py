@@ -1,0 +1,187 @@
+"""``pinlake demo``: the whole pipeline once, in one process tree, with something to look at."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import UTC, datetime
+
+import msgspec
+
+from pinlake.dashboard.flow import FlowCounts, Route, Sent, flow_counts
+from pinlake.dashboard.report import Run, compared, write_report
+from pinlake.dataset import Dataset
+from pinlake.errors import GatewayUnreachable
+from pinlake.log.open import open_reader
+from pinlake.producer.emulation import PostReport, post
+from pinlake.query.compare import Difference
+from pinlake.query.lake import OpenLake
+from pinlake.run.progress import Advance, FlowProgress
+from pinlake.run.supervisor import Supervisor
+from pinlake.run.up import STAGES, services
+from pinlake.settings import Home
+from pinlake.source.database import DatabaseSource
+from pinlake.source.sample import write_sample
+from pinlake.stage.loop import run_stage
+
+USER_ID = "0abc12345678"
+ROUTES: dict[str, Route] = {"kafka": "batch", "kinesis": "stream"}
+PACE = {
+    "PINLAKE_SINK_ROTATE_SECONDS": "0.5",
+    "PINLAKE_BATCH_EVERY_SECONDS": "0.5",
+    "PINLAKE_STREAM_TRIGGER_MS": "300",
+}
+"""Faster than the defaults, so that the tables fill while one looks."""
+
+START_SECONDS = 30.0
+LOOK_SECONDS = 0.3
+
+
+class DemoResult(msgspec.Struct, frozen=True):
+    """What a demo came to. ``seconds`` is wall time from its start to its report."""
+
+    sent: dict[str, PostReport]
+    flow: FlowCounts
+    differences: tuple[Difference, ...]
+    seconds: float
+
+    @property
+    def agreed(self) -> bool:
+        """Tell whether batch and stream hold the same rows in every table."""
+        return all(difference.equal for difference in self.differences)
+
+
+def run_demo(home: Home, dataset: Dataset, *, posts: int, progress: FlowProgress) -> DemoResult:
+    """Run source, gateway, both producers and all stages until every post is in its tables.
+
+    Writes ``<home>/report.html``. Raises GatewayUnreachable where the gateway
+    does not come up; what it said is in ``<home>/logs/serve.log``.
+    """
+    began, started = time.monotonic(), datetime.now(UTC)
+    _sample_where_absent(home, dataset, progress)
+    with _services(home) as (supervisor, url):
+        sent = _post_by_both_routes(home, dataset, supervisor, url, posts, progress)
+    _drain(home, dataset, progress)
+    lake, flow = OpenLake(home, dataset), _look(home, dataset, sent)
+    agreement = compared(lake)
+    seconds = time.monotonic() - began
+    run = Run(f"pinlake demo --posts {posts}", started, seconds)
+    write_report(home.report_path, lake=lake, flow=flow, run=run)
+    return DemoResult(sent, flow, agreement, seconds)
+
+
+def _sample_where_absent(home: Home, dataset: Dataset, progress: FlowProgress) -> None:
+    if home.settings.source or (home.path / "source.db").exists():
+        return
+    with progress.step("A source database") as bars:
+        advance = bars.add("rows", dataset.rows)
+        write_sample(dataset, home.source_url, dataset.rows, progress=advance)
+
+
+@contextmanager
+def _services(home: Home) -> Iterator[tuple[Supervisor, str]]:
+    """Run the gateway and the stages while the block runs; yield them and the gateway's URL."""
+    port = _free_port()
+    serve = ("--port", str(port), "--user-id", USER_ID)
+    supervisor = Supervisor(services(home, *serve, environment=PACE), home.path / "logs")
+    supervisor.start()
+    try:
+        _await_gateway(supervisor, port)
+        yield supervisor, f"http://127.0.0.1:{port}"
+    finally:
+        supervisor.stop()
+
+
+def _free_port() -> int:
+    """Return a port that is free now: the gateway keeps it when it is started again."""
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        return int(listening.getsockname()[1])
+
+
+def _await_gateway(supervisor: Supervisor, port: int) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline:
+        supervisor.tend()
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+        except OSError:
+            time.sleep(0.05)
+        else:
+            return
+    gateway = supervisor.children[0]
+    raise GatewayUnreachable(url=f"http://127.0.0.1:{port}", reason=gateway.last_words())
+
+
+def _post_by_both_routes(
+    home: Home,
+    dataset: Dataset,
+    supervisor: Supervisor,
+    url: str,
+    posts: int,
+    progress: FlowProgress,
+) -> dict[str, PostReport]:
+    """Post by both routes at once while the stages work, and show how the tables fill."""
+    began = _look(home, dataset)
+    with (
+        progress.step("Posts go in over HTTP, tables fill") as bars,
+        ThreadPoolExecutor(len(ROUTES)) as pool,
+    ):
+        sending = {}
+        for route in ROUTES:
+            advance = bars.add(f"posts by {route}", posts)
+            sending[route] = pool.submit(_post, home, dataset, url, route, posts, advance)
+        total = posts * len(dataset.tables)
+        filling = {folder: bars.add(f"rows in {folder}", total) for folder in ("raw", "stream")}
+        while not all(future.done() for future in sending.values()):
+            supervisor.tend()
+            now = _look(home, dataset)
+            for folder, advance in filling.items():
+                advance(now.rows(folder) - began.rows(folder))
+            time.sleep(LOOK_SECONDS)
+    return {route: future.result() for route, future in sending.items()}
+
+
+def _post(
+    home: Home, dataset: Dataset, url: str, route: str, posts: int, advance: Advance
+) -> PostReport:
+    with DatabaseSource(home.source_url) as source:
+        return post(
+            dataset,
+            source,
+            url,
+            via=route,
+            posts=posts,
+            user_id=USER_ID,
+            state=home.producer_path / f"{route}-{USER_ID}.json",
+            progress=lambda at: advance(at.posts),
+        )
+
+
+def _drain(home: Home, dataset: Dataset, progress: FlowProgress) -> None:
+    """Let every stage take what is left, in the order of the flow."""
+    with progress.step("The last records through every stage") as bars:
+        for stage in STAGES:
+            advance = bars.add(stage, 1)
+            run_stage(stage, home, dataset, table=None, once=True, stop=threading.Event())
+            advance(1)
+
+
+def _look(home: Home, dataset: Dataset, sent: dict[str, PostReport] | None = None) -> FlowCounts:
+    log = open_reader(home.log_url)
+    try:
+        flow = flow_counts(home, dataset, log)
+    finally:
+        log.close()
+    return msgspec.structs.replace(flow, sent=_sent(sent or {}), source_rows=dataset.rows)
+
+
+def _sent(reports: dict[str, PostReport]) -> tuple[Sent, ...]:
+    return tuple(
+        Sent(ROUTES[route], report.posts, requests=report.sent, records=report.sent)
+        for route, report in reports.items()
+    )

@@ -1,0 +1,49 @@
+"""The demo as it runs: bars on a terminal, a sentence a step elsewhere."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
+
+Advance = Callable[[int], None]
+"""Called with how many are done so far."""
+
+
+class FlowProgress:
+    """Shows steps with bars that fill side by side; ``clock`` is monotonic seconds.
+
+    Not for several threads, but an Advance may be called from any.
+    """
+
+    def __init__(self, console: Console, clock: Callable[[], float] = time.monotonic) -> None:
+        self.console, self.clock = console, clock
+
+    @contextmanager
+    def step(self, text: str) -> Iterator[Bars]:
+        """Show one step with the bars that the block adds, and what it took when it is done."""
+        began = self.clock()
+        columns = (
+            TextColumn("  {task.description:<24}"),
+            BarColumn(bar_width=40),
+            MofNCompleteColumn(),
+        )
+        self.console.print(f"[bold]{text}[/bold]")
+        with Progress(*columns, console=self.console) as progress:
+            yield Bars(progress)
+        self.console.print(f"  [dim]{self.clock() - began:.1f} s[/dim]")
+
+
+class Bars:
+    """The bars of one step."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+
+    def add(self, name: str, total: int) -> Advance:
+        """Add a bar, and return what moves it."""
+        task: TaskID = self._progress.add_task(name, total=total)
+        return lambda done: self._progress.update(task, completed=done)
