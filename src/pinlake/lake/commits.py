@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import unquote
 
 import msgspec
+from deltalake import DeltaTable
 
 from pinlake.errors import TableBroken
 from pinlake.lake.store import Lake, sync_folder
@@ -38,18 +39,24 @@ class AddedFile(msgspec.Struct, frozen=True):
 
 
 class CommitRecord(msgspec.Struct, frozen=True):
-    """A commit as its file says. ``facts`` is its ``commitInfo``: operation, counts, time."""
+    """A commit as its file says.
+
+    ``facts`` is its ``commitInfo`` (operation, counts, time), ``committed`` its
+    ``txn`` actions; ``changes_table``: it brings another schema or protocol.
+    """
 
     version: int
     files: tuple[AddedFile, ...]
     facts: dict[str, Any]
+    committed: dict[str, int]
+    changes_table: bool
 
     @property
-    def added(self) -> tuple[str, ...]:
+    def added(self) -> tuple[AddedFile, ...]:
         """The files of rows that are new to the table."""
         if self.facts.get("operation") in REWRITES:
             return ()
-        return tuple(file.path for file in self.files if file.data_change)
+        return tuple(file for file in self.files if file.data_change)
 
 
 def path(table: str, version: int) -> str:
@@ -91,6 +98,13 @@ def read(lake: Lake, table: str, version: int) -> CommitRecord:
         ) from error
 
 
+def is_plain(delta: DeltaTable) -> bool:
+    """Tell whether the live files' rows are the table's rows, and an append is just one more."""
+    protocol = delta.protocol()
+    lowest = protocol.min_reader_version == 1 and protocol.min_writer_version <= 2
+    return lowest and not delta.metadata().partition_columns
+
+
 def mend(lake: Lake, table: str) -> bool:
     """Set aside a newest commit or checkpoint that a power cut tore; make a whole one durable.
 
@@ -122,10 +136,17 @@ def _parse(version: int, content: bytes) -> CommitRecord:
     if not actions:
         raise msgspec.DecodeError("nothing in it")
     facts: dict[str, Any] = next(
-        (action["commitInfo"] for action in actions if "commitInfo" in action), {}
+        (each["commitInfo"] for each in actions if "commitInfo" in each), {}
     )
-    files = tuple(_added(action["add"]) for action in actions if "add" in action)
-    return CommitRecord(version, files, facts)
+    return CommitRecord(
+        version,
+        files=tuple(_added(each["add"]) for each in actions if "add" in each),
+        facts=facts,
+        committed={
+            each["txn"]["appId"]: each["txn"]["version"] for each in actions if "txn" in each
+        },
+        changes_table=any("metaData" in each or "protocol" in each for each in actions),
+    )
 
 
 def _added(add: dict[str, Any]) -> AddedFile:

@@ -8,6 +8,7 @@ import os
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Protocol
 from urllib.parse import unquote, urlsplit
 
 import obstore.store
@@ -19,6 +20,14 @@ DRAFT = ".draft-"
 UNUSABLE = frozenset("[]^|\\%*?")
 """What deltalake cannot open in a path (it takes part of it for a host), or DuckDB expands."""
 _drafts = itertools.count()
+
+
+class ArrowStream(Protocol):
+    """Rows as an Arrow C stream (a DuckDB relation, a pyarrow table, a polars frame...)."""
+
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
+        """Return the rows as a capsule of Arrow's C stream interface."""
+        ...
 
 
 class Lake:
@@ -101,6 +110,15 @@ class Lake:
         if self.exists(key):
             shutil.rmtree(self.path(key))
             sync_folder(self.path(key).parent)
+
+    def move(self, source: str, target: str) -> None:
+        """Give a file another name, its content durable before; the name needs ``sync_names``."""
+        sync_file(self.path(source))
+        self.path(source).replace(self.path(target))
+
+    def sync_names(self, key: str) -> None:
+        """Make the names in a folder durable."""
+        sync_folder(self.path(key))
 
     def sync(self, keys: Iterable[str]) -> None:
         """Make files that others wrote durable, and their names too."""

@@ -2,39 +2,39 @@
 
 from __future__ import annotations
 
-import contextlib
-import threading
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any
 from urllib.parse import unquote
 
 import msgspec
-from deltalake import (
-    CommitProperties,
-    DeltaTable,
-    PostCommitHookProperties,
-    Schema,
-    Transaction,
-    write_deltalake,
-)
-from deltalake.exceptions import CommitFailedError, DeltaError, SchemaMismatchError
+from deltalake import DeltaTable, Schema
 
-from pinlake.errors import ColumnsChanged, TableBroken
+from pinlake.errors import ColumnsChanged
 from pinlake.lake import commits, types
-from pinlake.lake.store import Lake
+from pinlake.lake.draft import Draft
+from pinlake.lake.handle import Head, forget, handle_of
+from pinlake.lake.store import ArrowStream, Lake
+
+__all__ = [
+    "ArrowStream",
+    "Commit",
+    "Head",
+    "Size",
+    "Snapshot",
+    "added",
+    "added_bytes",
+    "commit",
+    "committed",
+    "forget",
+    "head",
+    "names",
+    "read",
+    "size",
+    "snapshot",
+]
 
 CHECKPOINT_EVERY = 100
 FOLDERS = ("clean", "raw", "stream")
-CONFIGURATION = {"delta.enableExpiredLogCleanup": "false"}
-"""The log of a table is cut by upkeep alone, which knows what its readers have passed."""
-
-_HOOKS = PostCommitHookProperties(create_checkpoint=False, cleanup_expired_logs=False)
-
-
-class ArrowStream(Protocol):
-    """Rows as an Arrow C stream (a DuckDB relation, a pyarrow table, a polars frame...)."""
-
-    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object: ...
 
 
 class Commit(msgspec.Struct, frozen=True):
@@ -59,57 +59,13 @@ class Snapshot(msgspec.Struct, frozen=True):
     plain: bool = True
 
 
-class Handle:
-    """A table that this process has open, kept at its newest version."""
+class Size(msgspec.Struct, frozen=True):
+    """How much a table holds at its newest version, by its files' statistics."""
 
-    def __init__(self, lake: Lake, table: str) -> None:
-        self.lake, self.table = lake, table
-        self.lock = threading.RLock()
-        self._delta: DeltaTable | None = None
-        self._birth: tuple[int, int] | None = None
-
-    def newest(self) -> DeltaTable | None:
-        """Return the table at its newest version, or None where there is none."""
-        birth = commits.birth(self.lake, self.table)
-        if birth is None:
-            self._delta = None
-        elif self._delta is None or birth != self._birth:
-            self._delta = self.open() if commits.mend(self.lake, self.table) else None
-        else:
-            self._delta.update_incremental()
-        self._birth = birth
-        return self._delta
-
-    def open(self, version: int | None = None) -> DeltaTable:
-        """Read the table's log from its newest checkpoint on."""
-        try:
-            return DeltaTable(
-                self.lake.table_url(self.table),
-                version=version,
-                storage_options=self.lake.storage_options,
-            )
-        except DeltaError as error:
-            raise TableBroken(table=self.table, reason=error) from error
-
-    def create(self, schema: Schema) -> DeltaTable:
-        """Make the table durably; where another process was first, take what it made."""
-        self.lake.make_folder(self.table)
-        with contextlib.suppress(CommitFailedError):  # another's version 0 is as good as ours
-            DeltaTable.create(
-                self.lake.table_url(self.table),
-                schema,
-                mode="ignore",
-                configuration=CONFIGURATION,
-                storage_options=self.lake.storage_options,
-            )
-        self.lake.sync([commits.path(self.table, 0)])
-        self.lake.sync([f"{self.table}/{commits.LOG}"])
-        found = self.newest()
-        assert found is not None
-        return found
-
-
-_handles: dict[tuple[str, str], Handle] = {}
+    version: int
+    rows: int
+    files: int
+    bytes: int
 
 
 def commit(
@@ -125,54 +81,73 @@ def commit(
     """Append rows as commit ``number`` of ``app_id``, durably, unless that is there already.
 
     Makes the table (lowest Delta protocol, this schema) where it is missing.
-    ``counts`` goes into the commit's metadata. ``rows`` None or empty commits the
-    txn alone; they are streamed again where another commit came between. Raises
-    ColumnsChanged where the table has other columns.
+    Numbers start at 1. ``counts`` goes into the commit's metadata. ``rows`` None or empty commits the
+    txn alone. The rows' files are durable before the commit names them; of
+    writers that race for one version the others read the txn again. Raises
+    ColumnsChanged where the table has other columns, TableBroken where another
+    writer gave it features that an append must heed.
     """
-    handle = _handle(lake, table)
+    handle = handle_of(lake, table)
     with handle.lock:
+        draft: Draft | None = None
         while True:
-            delta = handle.newest() or handle.create(schema)
-            _check_columns(table, delta.schema(), schema)
-            done = delta.transaction_version(app_id)
-            if done is not None and number <= done:
-                return Commit(delta.version(), found_done=True)
-            properties = CommitProperties(
-                app_transactions=[Transaction(app_id, number)],
-                custom_metadata={name: str(count) for name, count in counts.items()},
-                max_commit_retries=0,
-            )
-            before = delta.version()
-            if _append(table, delta, schema, rows, properties):
-                return Commit(_settle(handle, delta, before), found_done=False)
+            at = handle.newest() or handle.create(schema)
+            _check_columns(table, at, schema)
+            if number <= (handle.committed(app_id) or 0):
+                lake.sync_names(f"{table}/{commits.LOG}")
+                for file in draft.files if draft else ():
+                    lake.delete(file)
+                return Commit(at.version, found_done=True)
+            if draft is None:
+                draft = handle.drafts(schema).write(rows, app_id, number, counts)
+            version = at.version + 1
+            if lake.create(commits.path(table, version), draft.content):
+                if version % CHECKPOINT_EVERY == 0:
+                    handle.checkpoint(version)
+                return Commit(version, found_done=False)
 
 
 def committed(lake: Lake, table: str, app_id: str) -> int | None:
     """Return the highest number that ``app_id`` has committed to the table, or None."""
-    handle = _handle(lake, table)
+    handle = handle_of(lake, table)
     with handle.lock:
-        delta = handle.newest()
-        return None if delta is None else delta.transaction_version(app_id)
+        return None if handle.newest() is None else handle.committed(app_id)
+
+
+def head(lake: Lake, table: str) -> Head | None:
+    """Return a table's id, newest version and schema without its files, or None: cheap."""
+    handle = handle_of(lake, table)
+    with handle.lock:
+        return handle.newest()
 
 
 def snapshot(lake: Lake, table: str, version: int | None = None) -> Snapshot | None:
     """Return a table at a version (None: the newest), or None where there is no table."""
-    handle = _handle(lake, table)
+    handle = handle_of(lake, table)
     with handle.lock:
-        delta = handle.newest()
+        delta = handle.delta(version)
         if delta is None:
             return None
-        if version is not None and version != delta.version():
-            delta = handle.open(version)
-        metadata, protocol = delta.metadata(), delta.protocol()
         return Snapshot(
-            table_id=str(metadata.id),
+            table_id=str(delta.metadata().id),
             version=delta.version(),
             schema=delta.schema(),
             files=tuple(unquote(uri) for uri in delta.file_uris()),
             url=lake.table_url(table),
-            plain=not metadata.partition_columns and protocol.min_reader_version < 2,
+            plain=commits.is_plain(delta),
         )
+
+
+def size(lake: Lake, table: str) -> Size | None:
+    """Return how much a table holds, from its log alone, or None where there is no table."""
+    handle = handle_of(lake, table)
+    with handle.lock:
+        delta = handle.delta()
+        if delta is None:
+            return None
+        actions: Any = delta.get_add_actions(flatten=True)
+        rows, sizes = (actions.column(name).to_pylist() for name in ("num_records", "size_bytes"))
+        return Size(delta.version(), sum(rows), len(rows), sum(sizes))
 
 
 def added(lake: Lake, table: str, after: int | None, upto: int) -> Sequence[str]:
@@ -184,10 +159,15 @@ def added(lake: Lake, table: str, after: int | None, upto: int) -> Sequence[str]
     """
     first = 0 if after is None else after + 1
     return [
-        str(lake.path(f"{table}/{name}"))
+        str(lake.path(f"{table}/{file.path}"))
         for version in range(first, upto + 1)
-        for name in commits.read(lake, table, version).added
+        for file in commits.read(lake, table, version).added
     ]
+
+
+def added_bytes(lake: Lake, table: str, version: int) -> int:
+    """Return the bytes of the files with new rows of one version."""
+    return sum(file.size for file in commits.read(lake, table, version).added)
 
 
 def names(lake: Lake) -> list[str]:
@@ -206,68 +186,11 @@ def read(connection: Any, snapshot: Snapshot) -> Any:
         return connection.sql(types.empty_select(snapshot.schema))
     if snapshot.plain:
         return connection.read_parquet(list(snapshot.files), union_by_name=True)
-    delta = DeltaTable(snapshot.url, version=snapshot.version)
-    return connection.from_arrow(delta.scan().read_all())
+    scan: Any = DeltaTable(snapshot.url, version=snapshot.version).scan()
+    return connection.from_arrow(scan.read_all())
 
 
-def forget(lake: Lake, table: str) -> None:
-    """Close what this process has open of a table, as after a rebuild."""
-    _handles.pop((lake.url, table), None)
-
-
-def _handle(lake: Lake, table: str) -> Handle:
-    return _handles.setdefault((lake.url, table), Handle(lake, table))
-
-
-def _append(
-    table: str,
-    delta: DeltaTable,
-    schema: Schema,
-    rows: ArrowStream | None,
-    properties: CommitProperties,
-) -> bool:
-    """Try to commit on the snapshot at hand; tell whether no other commit came between."""
-    try:
-        if rows is None:
-            delta.create_write_transaction(
-                [],
-                "append",
-                schema,
-                commit_properties=properties,
-                post_commithook_properties=_HOOKS,
-            )
-        else:
-            write_deltalake(
-                delta,
-                rows,
-                mode="append",
-                commit_properties=properties,
-                post_commithook_properties=_HOOKS,
-            )
-    except CommitFailedError:
-        return False
-    except SchemaMismatchError as error:
-        raise ColumnsChanged(table=table, found=_columns(schema), wanted=error) from error
-    return True
-
-
-def _settle(handle: Handle, delta: DeltaTable, before: int) -> int:
-    """Make the commit and its files durable, and return its version."""
-    version = before + 1
-    lake, table = handle.lake, handle.table
-    files = [f"{table}/{name}" for name in commits.read(lake, table, version).added]
-    lake.sync([*files, commits.path(table, version)])
-    if version % CHECKPOINT_EVERY == 0:
-        delta.update_incremental()
-        delta.create_checkpoint()
-        commits.sync_checkpoint(lake, table, version)
-    return version
-
-
-def _check_columns(table: str, found: Schema, wanted: Schema) -> None:
-    if _columns(found) != _columns(wanted):
-        raise ColumnsChanged(table=table, found=_columns(found), wanted=_columns(wanted))
-
-
-def _columns(schema: Schema) -> str:
-    return types.columns(schema)
+def _check_columns(table: str, at: Head, wanted: Schema) -> None:
+    found = types.columns(at.schema)
+    if found != types.columns(wanted):
+        raise ColumnsChanged(table=table, found=found, wanted=types.columns(wanted))

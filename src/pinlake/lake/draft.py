@@ -1,0 +1,119 @@
+"""A commit drafted aside: its files and actions are there before its table names them."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+
+import msgspec
+from deltalake import (
+    CommitProperties,
+    DeltaTable,
+    PostCommitHookProperties,
+    Schema,
+    Transaction,
+    write_deltalake,
+)
+from deltalake.exceptions import SchemaMismatchError
+
+from pinlake.errors import ColumnsChanged
+from pinlake.lake import commits, types
+from pinlake.lake.store import ArrowStream, Lake
+
+_HOOKS = PostCommitHookProperties(create_checkpoint=False, cleanup_expired_logs=False)
+_FOLDER = re.compile(r"_draft-(\d+)\Z")
+
+
+class Draft(msgspec.Struct, frozen=True):
+    """The content of a commit, and the files that it adds, which lie in the table, synced."""
+
+    content: bytes
+    files: tuple[str, ...]
+
+
+class DraftTable:
+    """An empty table beside the real one, in which deltalake writes.
+
+    deltalake's own commit costs more with every live file of the table (9 ms at
+    one, 70 ms at a thousand), and syncs nothing. Here each commit is version 1 of
+    an empty table; its file becomes the real table's next commit as it is.
+    """
+
+    def __init__(self, lake: Lake, table: str, schema: Schema) -> None:
+        self._lake, self._table, self._schema = lake, table, schema
+        self._folder = f"{table}/_draft-{os.getpid()}"
+        lake.delete_tree(self._folder)
+        lake.make_folder(self._folder)
+        DeltaTable.create(lake.table_url(self._folder), schema)
+
+    def write(
+        self, rows: ArrowStream | None, app_id: str, number: int, counts: Mapping[str, int]
+    ) -> Draft:
+        """Write the rows' files and return the commit that would add them.
+
+        Raises ColumnsChanged where the rows do not fit the schema.
+        """
+        first = commits.path(self._folder, 1)
+        self._lake.delete(first)
+        self._commit(rows, app_id, number, counts)
+        content = self._lake.get(first)
+        assert content is not None
+        return Draft(content, self._moved(commits.read(self._lake, self._folder, 1)))
+
+    def _commit(
+        self, rows: ArrowStream | None, app_id: str, number: int, counts: Mapping[str, int]
+    ) -> None:
+        properties = CommitProperties(
+            app_transactions=[Transaction(app_id, number)],
+            custom_metadata={name: str(count) for name, count in counts.items()},
+            max_commit_retries=0,
+        )
+        delta = DeltaTable(self._lake.table_url(self._folder))
+        if rows is None:
+            delta.create_write_transaction(
+                [],
+                "append",
+                self._schema,
+                commit_properties=properties,
+                post_commithook_properties=_HOOKS,
+            )
+            return
+        try:
+            write_deltalake(
+                delta,
+                rows,
+                mode="append",
+                commit_properties=properties,
+                post_commithook_properties=_HOOKS,
+            )
+        except SchemaMismatchError as error:
+            wanted = types.columns(self._schema)
+            raise ColumnsChanged(table=self._table, found=wanted, wanted=error) from error
+
+    def _moved(self, record: commits.CommitRecord) -> tuple[str, ...]:
+        """Give the files their place in the real table, their content durable before."""
+        names = [file.path for file in record.files]
+        for name in names:
+            self._lake.move(f"{self._folder}/{name}", f"{self._table}/{name}")
+        if names:
+            self._lake.sync_names(self._table)
+        return tuple(f"{self._table}/{name}" for name in names)
+
+
+def sweep(lake: Lake, table: str) -> None:
+    """Delete the drafts of processes that have ended, this one's former lives too."""
+    for name in lake.children(table):
+        found = _FOLDER.match(name)
+        if found and not _alive(int(found[1])):
+            lake.delete_tree(f"{table}/{name}")
+
+
+def _alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return process != os.getpid()

@@ -1,0 +1,1 @@
+"""Stages: each decides the next step of its tables, and nothing else."""
