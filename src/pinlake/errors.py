@@ -156,3 +156,9 @@ class ProducerStateUnusable(PinlakeError):
     """{path} does not say how far the producer came ({reason}):
     delete it to post from the first draw again.
     """
+
+
+class TableExchanged(PinlakeError):
+    """{stage} {name} read {table} {planned} so far, and the table there is {found} now:
+    it was rebuilt alone; rebuild what follows it too.
+    """
