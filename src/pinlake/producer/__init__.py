@@ -1,0 +1,1 @@
+"""From rows to requests: the classic producer's draws, its clients, its progress."""
