@@ -162,3 +162,9 @@ class TableExchanged(PinlakeError):
     """{stage} {name} read {table} {planned} so far, and the table there is {found} now:
     it was rebuilt alone; rebuild what follows it too.
     """
+
+
+class ObjectForeign(PinlakeError):
+    """{key} is no object of the sink: its name does not tell topic, partition and offset;
+    move it out of the lake's topics/ folder.
+    """
