@@ -3,50 +3,65 @@
 from __future__ import annotations
 
 import html
+from collections.abc import Sequence
 
 from pinlake.dashboard import charts
 from pinlake.dashboard.shape import shape_of
 from pinlake.dataset import Question
 from pinlake.errors import PinlakeError
+from pinlake.query.answer import Answer, Row
 from pinlake.query.format import html_table
 from pinlake.query.lake import OpenLake
 
 SHOWN = 500
+FRAME = 180
 
 
 def cards(lake: OpenLake) -> str:
-    """Return every question's card, in the data set's order."""
-    each = "".join(_card(lake, question) for question in lake.questions().values())
-    return f'<div class="grid">{each}</div>' if each else '<p class="empty">No questions.</p>'
+    """Return every question's card, in the data set's order, in two columns of like height."""
+    columns: tuple[list[str], list[str]] = ([], [])
+    heights = [0, 0]
+    for question in lake.questions().values():
+        card, height = _card(lake, question)
+        shorter = heights.index(min(heights))
+        columns[shorter].append(card)
+        heights[shorter] += FRAME + height
+    stacks = "".join(f'<div class="stack">{"".join(column)}</div>' for column in columns)
+    return f'<div class="grid">{stacks}</div>'
 
 
-def _card(lake: OpenLake, question: Question) -> str:
+def _card(lake: OpenLake, question: Question) -> tuple[str, int]:
+    """Return a card, and about how high its content is, in pixels."""
     try:
-        content = _answer(lake, question)
+        content, height = _answer(lake, question)
     except PinlakeError as error:
-        content = f'<p class="empty">{html.escape(str(error))}</p>'
-    return (
+        content, height = f'<p class="empty">{html.escape(str(error))}</p>', 0
+    card = (
         f'<article class="card answer" id="{html.escape(question.name)}">'
         f"<h3>{html.escape(question.title)}</h3>"
         f'<p class="asked"><code>{html.escape(question.name)}</code></p>'
         f"{content}{_sql(question)}</article>"
     )
+    return card, height
 
 
-def _answer(lake: OpenLake, question: Question) -> str:
+def _answer(lake: OpenLake, question: Question) -> tuple[str, int]:
     answer = lake.ask(question.name)
     rows = answer.rows()
-    chart = charts.draw(shape_of(answer.columns, rows), question.title)
     if not rows:
-        return '<p class="empty">No rows.</p>'
+        return '<p class="empty">No rows.</p>', 0
+    shape = shape_of(answer.columns, rows)
+    chart = charts.draw(shape, question.title)
+    return chart + _table(question, answer, rows, opened=not chart), charts.height(shape)
+
+
+def _table(question: Question, answer: Answer, rows: Sequence[Row], *, opened: bool) -> str:
     count = f"{len(rows):,} row{'' if len(rows) == 1 else 's'}"
     more = f'<p class="note">The first {SHOWN:,}.</p>' if len(rows) > SHOWN else ""
-    table = html_table(answer.columns, rows[:SHOWN])
-    opened = "" if chart else " open"
     return (
-        f"{chart}<details{opened}><summary>Table, {count}</summary>"
+        f"<details{' open' * opened}><summary>Table, {count}</summary>"
         f'<div class="rows" tabindex="0" role="region" aria-label="{html.escape(question.title)}">'
-        f"{table}</div>{more}</details>"
+        f"{html_table(answer.columns, rows[:SHOWN])}</div>{more}</details>"
     )
 
 

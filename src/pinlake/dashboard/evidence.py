@@ -15,6 +15,11 @@ from pinlake.query.lake import OpenLake, TableState
 
 REASONS = Path(__file__).with_name("reasons.sql")
 EXAMPLES = 3
+NEXT = (
+    ("pinlake up", "Run the gateway and every stage for as long as you like."),
+    ("pinlake post --via kafka --posts 1000", "Send more; --via kinesis takes the stream."),
+    ("pinlake status", "See how far each stage has come."),
+)
 
 
 def agreement(each: Sequence[Difference]) -> str:
@@ -23,11 +28,10 @@ def agreement(each: Sequence[Difference]) -> str:
         return '<p class="card empty">No table has been written by both routes yet.</p>'
     rows = "".join(_agreement_row(difference) for difference in each)
     return (
-        '<div class="card wide"><table class="list"><thead><tr><th scope="col">table</th>'
-        '<th scope="col" class="number"><span class="dot batch"></span>rows by batch</th>'
-        '<th scope="col" class="number"><span class="dot stream"></span>rows by stream</th>'
-        '<th scope="col" class="number">only in one</th><th scope="col">verdict</th></tr></thead>'
-        f"<tbody>{rows}</tbody></table></div>"
+        '<div class="card wide"><table class="list"><thead><tr>'
+        f"{_head('table', '')}{_head('rows by batch', 'number', 'batch')}"
+        f"{_head('rows by stream', 'number', 'stream')}{_head('only in one', 'number')}"
+        f"{_head('verdict', 'number')}</tr></thead><tbody>{rows}</tbody></table></div>"
     )
 
 
@@ -49,24 +53,23 @@ def quarantine(lake: OpenLake, flow: FlowCounts) -> str:
 
 def commands(lake: OpenLake) -> str:
     """Return commands that go on from here, each with what it does."""
-    question = next(iter(lake.questions()), None)
-    table = next(iter(lake.dataset.tables), None)
     each = [("pinlake query", "List the questions.")]
-    if question:
-        each.append((f"pinlake query {question} --from stream", "Ask the stream's tables."))
-    if table:
-        sql = f'pinlake query --sql "SELECT * FROM {table} LIMIT 10" --format json'
-        each.append((sql, "Ask anything, in Spark's SQL."))
-    each += [
-        ("pinlake up", "Run the gateway and every stage for as long as you like."),
-        ("pinlake post --via kafka --posts 1000", "Send more; --via kinesis takes the stream."),
-        ("pinlake status", "See how far each stage has come."),
-    ]
+    for name in list(lake.questions())[:1]:
+        each.append((f"pinlake query {name} --from stream", "Ask the stream's tables."))
+    for name in list(lake.dataset.tables)[:1]:
+        asked = f'pinlake query --format json --sql "FROM {name} SELECT *"'
+        each.append((asked, "Ask anything, in Spark's SQL."))
+    each += NEXT
     rows = "".join(
         f"<dt><code>{html.escape(command)}</code></dt><dd>{html.escape(does)}</dd>"
         for command, does in each
     )
     return f'<div class="card"><dl class="commands">{rows}</dl></div>'
+
+
+def _head(name: str, kind: str, route: str = "") -> str:
+    dot = f'<span class="dot {route}"></span>' if route else ""
+    return f'<th scope="col" class="{kind}">{dot}{name}</th>'
 
 
 def _agreement_row(difference: Difference) -> str:
@@ -80,7 +83,7 @@ def _agreement_row(difference: Difference) -> str:
         f'<tr><th scope="row">{html.escape(difference.table)}</th>'
         f'<td class="number">{difference.clean_rows:,}</td>'
         f'<td class="number">{difference.stream_rows:,}</td>'
-        f'<td class="number">{only:,}</td><td>{verdict}</td></tr>'
+        f'<td class="number">{only:,}</td><td class="number">{verdict}</td></tr>'
     )
 
 
@@ -112,11 +115,14 @@ def _side(state: TableState, title: str) -> str:
 
 
 def _columns(columns: Sequence[Column]) -> str:
+    """List the columns; those of our own, which say where a row came from, in one line."""
     items = "".join(
         f"<li>{html.escape(column.name)} <span>{html.escape(column.type)}</span></li>"
         for column in columns
+        if not column.name.startswith("_")
     )
-    return f"<ul>{items}</ul>"
+    ours = ", ".join(html.escape(each.name) for each in columns if each.name.startswith("_"))
+    return f"<ul>{items}</ul>" + (f'<p class="note">and {ours}</p>' if ours else "")
 
 
 def _unclaimed(lake: OpenLake, flow: FlowCounts) -> str:

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from itertools import pairwise
 
 import msgspec
 
 from pinlake.dashboard.flow import FlowCounts, Route, TableCount
 
-BOX = (112, 60)
+BOX = (108, 62)
+END = 128
+GAP = 8
+SHARED = 4
+HEAD = 10
 CORNER = 9
 ROUTES: tuple[Route, Route] = ("batch", "stream")
+FOLDERS: dict[Route, str] = {"batch": "clean", "stream": "stream"}
 LISTED = 4
 
 
@@ -35,7 +41,7 @@ class Place(msgspec.Struct, frozen=True):
 
 
 class Layout(msgspec.Struct, frozen=True):
-    """Where everything stands: ``places`` by station, ``gap`` how far the two lines lie apart."""
+    """Where everything stands: stations by name, the tables at each route's end."""
 
     kind: str
     size: tuple[int, int]
@@ -46,34 +52,34 @@ class Layout(msgspec.Struct, frozen=True):
 
 WIDE = Layout(
     kind="across",
-    size=(1120, 330),
+    size=(1120, 284),
     places={
-        "source": Place(56, 165),
-        "producer": Place(200, 165),
-        "gateway": Place(344, 165),
-        "log": Place(488, 165),
-        "sink": Place(640, 78),
-        "load": Place(776, 78),
-        "clean": Place(912, 78),
-        "stream": Place(776, 252),
+        "source": Place(55, 142),
+        "producer": Place(191, 142),
+        "gateway": Place(327, 142),
+        "log": Place(485, 142),
+        "sink": Place(639, 52),
+        "load": Place(773, 52),
+        "clean": Place(907, 52),
+        "stream": Place(773, 216),
     },
-    terminals={"batch": Place(1052, 78), "stream": Place(1052, 252)},
+    terminals={"batch": Place(1055, 52), "stream": Place(1055, 216)},
     across=True,
 )
 TALL = Layout(
     kind="down",
-    size=(340, 880),
+    size=(340, 852),
     places={
-        "source": Place(170, 34),
+        "source": Place(170, 32),
         "producer": Place(170, 132),
-        "gateway": Place(170, 230),
-        "log": Place(170, 328),
-        "sink": Place(84, 450),
-        "load": Place(84, 548),
-        "clean": Place(84, 646),
-        "stream": Place(256, 548),
+        "gateway": Place(170, 232),
+        "log": Place(170, 340),
+        "sink": Place(76, 470),
+        "load": Place(76, 570),
+        "clean": Place(76, 670),
+        "stream": Place(264, 570),
     },
-    terminals={"batch": Place(84, 780), "stream": Place(256, 780)},
+    terminals={"batch": Place(76, 796), "stream": Place(264, 796)},
     across=False,
 )
 LINES: dict[Route, tuple[str, ...]] = {
@@ -97,8 +103,8 @@ def stations(flow: FlowCounts) -> tuple[Station, ...]:
     return (
         Station("source", _or_dash(flow.source_rows), "rows a table"),
         Station("producer", _or_dash(posts or None), "posts sent"),
-        Station("gateway", _or_dash(requests or None), "requests answered"),
-        Station("log", _both(flow.records(route) for route in ROUTES), "records held"),
+        Station("gateway", _or_dash(requests or None), "requests"),
+        Station("log", f"{sum(flow.records(route) for route in ROUTES):,}", "records"),
         Station("sink", f"{flow.objects:,}", "objects", ("batch",)),
         Station("load", f"{flow.rows('raw'):,}", "raw rows", ("batch",)),
         Station("clean", f"{flow.rows('clean'):,}", "rows kept", ("batch",)),
@@ -110,16 +116,13 @@ def _or_dash(count: int | None) -> str:
     return "\N{EN DASH}" if count is None else f"{count:,}"
 
 
-def _both(counts: Iterable[int]) -> str:
-    return " + ".join(f"{count:,}" for count in counts)
-
-
 def _svg(layout: Layout, each: Sequence[Station], flow: FlowCounts) -> str:
     width, height = layout.size
-    content = [_line(layout, route) for route in ROUTES]
+    content = [_line(layout, route, flow) for route in ROUTES]
+    content.append(_carried(layout, flow))
     content += [_box(layout, station) for station in each]
     content += [_terminal(layout, route, flow) for route in ROUTES]
-    content += [_sidings(layout, route, flow) for route in ROUTES]
+    content.append(_sidings(layout, flow))
     return (
         f'<svg class="flow {layout.kind}" role="img" aria-label="{html.escape(_told(each))}" '
         f'viewBox="0 0 {width} {height}">{"".join(content)}</svg>'
@@ -132,32 +135,61 @@ def _told(each: Sequence[Station]) -> str:
     return "The flow: " + "; ".join(steps)
 
 
-def _line(layout: Layout, route: Route) -> str:
-    shift = -7 if route == "batch" else 7
-    stops = [(layout.places[name], name) for name in LINES[route]]
-    points = [
-        (place.x, place.y + shift if layout.across else place.y)
-        if layout.across
-        else (place.x + shift, place.y)
-        for place, name in stops
-    ]
-    end = layout.terminals[route]
-    own = [(place.x, place.y) for place, _ in stops]
-    shared = 4
-    path = [*points[:shared], *own[shared:], (end.x, end.y)]
-    return f'<path class="route {route}" d="{_path(path, across=layout.across)}"/>'
+def _line(layout: Layout, route: Route, flow: FlowCounts) -> str:
+    """Return a route's line, drawn from edge to edge of its stations."""
+    places = [layout.places[name] for name in LINES[route]]
+    halves = [BOX[not layout.across] / 2] * len(places)
+    end = END / 2 if layout.across else _end_height(route, flow) / 2
+    stops = list(enumerate(zip([*places, layout.terminals[route]], [*halves, end], strict=True)))
+    pieces = [_piece(layout, route, *pair) for pair in pairwise(stops)]
+    return f'<g class="route {route}">{"".join(pieces)}</g>'
 
 
-def _path(points: Sequence[tuple[float, float]], *, across: bool) -> str:
-    steps = [f"M{points[0][0]:g},{points[0][1]:g}"]
-    for (x0, y0), (x1, y1) in zip(points, points[1:], strict=False):
-        if across:
-            middle = (x0 + BOX[0] / 2 + x1 - BOX[0] / 2) / 2 if y0 != y1 else (x0 + x1) / 2
-            steps.append(f"C{middle:g},{y0:g} {middle:g},{y1:g} {x1:g},{y1:g}")
-        else:
-            middle = (y0 + y1) / 2
-            steps.append(f"C{x0:g},{middle:g} {x1:g},{middle:g} {x1:g},{y1:g}")
-    return " ".join(steps)
+def _piece(
+    layout: Layout,
+    route: Route,
+    begin: tuple[int, tuple[Place, float]],
+    end: tuple[int, tuple[Place, float]],
+) -> str:
+    """Return a line's piece between two stations; up to the log the routes run side by side."""
+    shift = GAP if route == "stream" else -GAP
+    (x0, y0), (x1, y1) = (
+        _beside(layout, place, shift if number < SHARED else 0)
+        for number, (place, _) in (begin, end)
+    )
+    if layout.across:
+        x0, x1 = x0 + begin[1][1], x1 - end[1][1] - HEAD
+        bend = f"C{(x0 + x1) / 2:g},{y0:g} {(x0 + x1) / 2:g},{y1:g}"
+    else:
+        y0, y1 = y0 + begin[1][1], y1 - end[1][1] - HEAD
+        bend = f"C{x0:g},{(y0 + y1) / 2:g} {x1:g},{(y0 + y1) / 2:g}"
+    return f'<path d="M{x0:g},{y0:g} {bend} {x1:g},{y1:g}"/>{_head(layout, x1, y1)}'
+
+
+def _beside(layout: Layout, place: Place, shift: float) -> tuple[float, float]:
+    return (place.x, place.y + shift) if layout.across else (place.x + shift, place.y)
+
+
+def _head(layout: Layout, x: float, y: float) -> str:
+    """Return an arrow's head whose base is at a point."""
+    turn = 0 if layout.across else 90
+    place = f"translate({x:g},{y:g}) rotate({turn})"
+    return f'<path class="head" transform="{place}" d="M-1,-5l{HEAD - 1},5l-{HEAD - 1},5z"/>'
+
+
+def _carried(layout: Layout, flow: FlowCounts) -> str:
+    """Return what each route carried into the log, written along its line."""
+    before, after = layout.places["gateway"], layout.places["log"]
+    x, y = (before.x + after.x) / 2, (before.y + after.y) / 2
+    texts = []
+    for route, side in zip(ROUTES, (-1, 1), strict=True):
+        at = (x, y + side * 20 + 4) if layout.across else (x + side * 16, y + 4)
+        anchor = "" if layout.across else (" start" if side > 0 else " end")
+        count = f"{flow.records(route):,}"
+        texts.append(
+            f'<text class="carried {route}{anchor}" x="{at[0]:g}" y="{at[1]:g}">{count}</text>'
+        )
+    return "".join(texts)
 
 
 def _box(layout: Layout, station: Station) -> str:
@@ -172,34 +204,48 @@ def _box(layout: Layout, station: Station) -> str:
 
 
 def _terminal(layout: Layout, route: Route, flow: FlowCounts) -> str:
-    place = layout.terminals[route]
-    tables = flow.in_folder("clean" if route == "batch" else "stream")
-    rows = [_table_line(count) for count in tables[:LISTED]]
-    if len(tables) > LISTED:
-        rows.append(f"and {len(tables) - LISTED} more")
-    height = 34 + 17 * max(1, len(rows))
-    lines = "".join(_text("table", -height / 2 + 42 + 17 * n, row) for n, row in enumerate(rows))
-    title = _text("name", -height / 2 + 21, "clean tables" if route == "batch" else "stream tables")
+    place, height = layout.terminals[route], _end_height(route, flow)
+    lines = "".join(
+        _text("table", -height / 2 + 44 + 17 * number, line)
+        for number, line in enumerate(_end_lines(route, flow))
+    )
+    title = _text("name", -height / 2 + 22, f"{FOLDERS[route]} tables")
     return (
         f'<g class="station end {route}" transform="translate({place.x:g},{place.y:g})">'
-        f'<rect x="-64" y="{-height / 2:g}" width="128" height="{height}" rx="{CORNER}"/>'
-        f"{title}{lines}</g>"
+        f'<rect x="{-END / 2:g}" y="{-height / 2:g}" width="{END}" height="{height}" '
+        f'rx="{CORNER}"/>{title}{lines}</g>'
     )
+
+
+def _end_height(route: Route, flow: FlowCounts) -> int:
+    return 38 + 17 * max(1, len(_end_lines(route, flow)))
+
+
+def _end_lines(route: Route, flow: FlowCounts) -> list[str]:
+    tables = flow.in_folder(FOLDERS[route])
+    lines = [_table_line(count) for count in tables[:LISTED]]
+    return lines + ([f"and {len(tables) - LISTED} more"] if len(tables) > LISTED else [])
 
 
 def _table_line(count: TableCount) -> str:
     return f"{count.name.rpartition('/')[2]} {count.rows:,}"
 
 
-def _sidings(layout: Layout, route: Route, flow: FlowCounts) -> str:
-    """Return what left the line: duplicates and the quarantined, under the last stage."""
-    place = layout.places["clean" if route == "batch" else "stream"]
-    lines = (
-        f"{flow.duplicates(route):,} duplicates",
-        f"{flow.quarantined(route):,} quarantined",
-    )
-    texts = "".join(_text("siding", 48 + 15 * n, line) for n, line in enumerate(lines))
-    return f'<g transform="translate({place.x:g},{place.y:g})">{texts}</g>'
+def _sidings(layout: Layout, flow: FlowCounts) -> str:
+    """Return what left the lines, beneath the station where it did."""
+    batch, stream = (f"{flow.duplicates(route):,} duplicates" for route in ROUTES)
+    early, late = (f"{flow.quarantined(route):,} quarantined" for route in ROUTES)
+    notes = (("load", (early,)), ("clean", (batch,)), ("stream", (stream, late)))
+    return "".join(_siding(layout, name, lines) for name, lines in notes)
+
+
+def _siding(layout: Layout, name: str, lines: Sequence[str]) -> str:
+    """Return notes under a station; where the line goes down, on its inner side."""
+    place, inner = layout.places[name], 10 if name != "stream" else -10
+    x = place.x if layout.across else place.x + inner
+    anchor = "" if layout.across else (" start" if inner > 0 else " end")
+    texts = "".join(_text(f"siding{anchor}", 15 * n, line) for n, line in enumerate(lines))
+    return f'<g transform="translate({x:g},{place.y + BOX[1] / 2 + 18:g})">{texts}</g>'
 
 
 def _text(kind: str, y: float, content: str) -> str:

@@ -39,7 +39,7 @@ def write_report(path: Path, *, lake: OpenLake, flow: FlowCounts, run: Run) -> N
         style=(FOLDER / "report.css").read_text("utf-8"),
         header=_header(lake, flow, run, agreement),
         main="\n".join(_sections(lake, flow, agreement)),
-        footer=_footer(run),
+        footer=_footer(),
     )
     draft = path.with_name(f".{path.name}.draft")
     draft.write_text(page, "utf-8")
@@ -138,7 +138,7 @@ def _sections(lake: OpenLake, flow: FlowCounts, agreement: Sequence[Difference])
     ]
 
 
-def _footer(run: Run) -> str:
+def _footer() -> str:
     from pinlake import __version__
 
     return f"pinlake {html.escape(__version__)}. This file is complete: it loads nothing."
