@@ -80,10 +80,13 @@ def partitions(lake: Lake, topic: str) -> list[int]:
 
 def list_after(lake: Lake, topic: str, partition: int, start: int | None) -> list[Listed]:
     """Return a partition's objects that begin after a start offset (None: all), in order."""
-    folder = f"{ROOT}/{topic}/partition={partition}"
-    found = (parse(f"{folder}/{name}") for name in lake.children(folder))
-    keys = sorted(key for key in found if key is not None and (start is None or key.start > start))
+    keys = _keys_after(lake, topic, partition, start)
     return [Listed(key, lake.size(str(key))) for key in keys]
+
+
+def count_after(lake: Lake, topic: str, partition: int, start: int | None) -> int:
+    """Return how many objects of a partition begin after a start offset (None: all)."""
+    return len(_keys_after(lake, topic, partition, start))
 
 
 def lines(values: Iterable[bytes | None]) -> bytes:
@@ -122,3 +125,9 @@ def depth(value: bytes) -> int:
 
 def _encoded(value: bytes) -> bytes:
     return b'"' + base64.b64encode(value) + b'"\n'
+
+
+def _keys_after(lake: Lake, topic: str, partition: int, start: int | None) -> list[ObjectKey]:
+    folder = f"{ROOT}/{topic}/partition={partition}"
+    found = (parse(f"{folder}/{name}") for name in lake.children(folder))
+    return sorted(key for key in found if key is not None and (start is None or key.start > start))

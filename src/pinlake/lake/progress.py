@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -17,6 +18,8 @@ KEPT = 1000
 """How many plans stay. The newest alone is needed; the rest is history to look at."""
 PRUNE_EVERY = 100
 LOCK = "writer.lock"
+CLAIM_TRIES = 3
+CLAIM_PAUSE = 0.02
 
 
 class Range(msgspec.Struct, frozen=True):
@@ -85,24 +88,35 @@ class Plans:
         The claim ends with the process at the latest. It saves work: what is
         written twice is the plans' and the commits' care.
         """
-        self.lake.make_folder(self.folder)
-        descriptor = os.open(self.lake.path(f"{self.folder}/{LOCK}"), os.O_RDWR | os.O_CREAT, 0o644)
+        descriptor = self._open_lock()
         try:
-            self._lock(descriptor)
+            if not any(_locked(descriptor) for _ in range(CLAIM_TRIES)):
+                raise WriterBusy(stage=self.stage, name=self.name)
             yield
         finally:
             os.close(descriptor)
+
+    def claimed(self) -> bool:
+        """Tell whether a writer is active now (by trying the claim for a moment)."""
+        if not self.lake.exists(f"{self.folder}/{LOCK}"):
+            return False
+        descriptor = self._open_lock()
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        finally:
+            os.close(descriptor)
+        return False
 
     def numbers(self) -> list[int]:
         """Return the numbers of the plans that are still there, ascending."""
         names = self.lake.children(self.folder)
         return [int(name[:20]) for name in names if len(name) == 25 and name[:20].isdecimal()]
 
-    def _lock(self, descriptor: int) -> None:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise WriterBusy(stage=self.stage, name=self.name) from error
+    def _open_lock(self) -> int:
+        self.lake.make_folder(self.folder)
+        return os.open(self.lake.path(f"{self.folder}/{LOCK}"), os.O_RDWR | os.O_CREAT, 0o644)
 
     def _prune(self, upto: int) -> None:
         for number in self.numbers():
@@ -122,6 +136,16 @@ class Plans:
 
     def _key(self, number: int) -> str:
         return f"{self.folder}/{number:020}.json"
+
+
+def _locked(descriptor: int) -> bool:
+    """Take the lock, or pause and tell that it is held: ``claimed`` may hold it for a moment."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        time.sleep(CLAIM_PAUSE)
+        return False
+    return True
 
 
 def names(lake: Lake, stage: str) -> list[str]:

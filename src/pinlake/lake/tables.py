@@ -81,11 +81,11 @@ def commit(
     """Append rows as commit ``number`` of ``app_id``, durably, unless that is there already.
 
     Makes the table (lowest Delta protocol, this schema) where it is missing.
-    Numbers start at 1. ``counts`` goes into the commit's metadata. ``rows`` None or empty commits the
-    txn alone. The rows' files are durable before the commit names them; of
-    writers that race for one version the others read the txn again. Raises
-    ColumnsChanged where the table has other columns, TableBroken where another
-    writer gave it features that an append must heed.
+    Numbers start at 1; ``counts`` goes into the commit's metadata; ``rows`` None
+    or empty commits the txn alone. The rows' files are durable before the commit
+    names them; of writers that race for one version the others read the txn
+    again. Raises ColumnsChanged where the table has other columns, TableBroken
+    where another writer gave it features that an append must heed.
     """
     handle = handle_of(lake, table)
     with handle.lock:

@@ -57,9 +57,11 @@ class CleanPlanner:
     def next(self, latest: Plan | None) -> Planned | None:
         """Return the plan of the versions after the newest plan's, up to about ``plan_bytes``."""
         head = self._head(latest)
+        if head is None:
+            return None
         after = latest.upto if latest else None
-        end = self._end if self._fixed else head and head.version
-        if head is None or end is None or (after is not None and after >= end):
+        end = self._end if self._fixed else head.version
+        if end is None or (after is not None and after >= end):
             return None
         upto = self._fitting(after, end)
         number = latest.number + 1 if latest else 1

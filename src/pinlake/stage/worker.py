@@ -139,5 +139,5 @@ def work_of(outcome: Outcome, objects: int = 0) -> Work:
 
 
 def everything(name: str) -> bool:
-    """Want every table."""
-    return True
+    """Want every table that has a name."""
+    return bool(name)

@@ -1,0 +1,146 @@
+"""What a stage needs to run: its lake, log and engine, opened from the settings."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
+from pathlib import Path
+from typing import Protocol
+
+from pinlake.dataset import Dataset
+from pinlake.engine.base import Engine
+from pinlake.errors import LogUnusable
+from pinlake.lake.store import Lake
+from pinlake.log.base import LogReader
+from pinlake.log.open import open_reader
+from pinlake.settings import Home, Settings
+from pinlake.stage.clean import Clean
+from pinlake.stage.load import Load
+from pinlake.stage.rotation import Rotation
+from pinlake.stage.sink import Sink
+from pinlake.stage.stream import Stream
+from pinlake.stage.worker import Planner, Wanted, everything
+
+STAGES = ("sink", "load", "clean", "stream")
+SINK_SECONDS = 0.2
+WAIT_SECONDS = 0.2
+
+
+class Crew(Protocol):
+    """The tables of a stage, found as they come."""
+
+    def planners(self) -> Sequence[Planner]:
+        """Return a planner for each table there is now; the same one for the same table."""
+        ...
+
+
+def period(stage: str, settings: Settings) -> float:
+    """Return the seconds between two looks at a table."""
+    if stage == "sink":
+        return SINK_SECONDS
+    return settings.stream.trigger_ms / 1000 if stage == "stream" else settings.batch.every_seconds
+
+
+def log_url(stage: str, home: Home) -> str | None:
+    """Return the log that a stage reads, or None where it reads none."""
+    if stage == "sink":
+        return home.log_url
+    return (home.settings.streams or home.log_url) if stage == "stream" else None
+
+
+def wait_for_log(url: str, stop: threading.Event, *, once: bool) -> bool:
+    """Wait until there is a log to read; False where the wait was stopped.
+
+    Nobody waits ``once``: where there is no log there is nothing to do, and a
+    file that is no log raises LogUnusable.
+    """
+    while not _readable(url, once=once):
+        if once or stop.wait(WAIT_SECONDS):
+            return False
+    return True
+
+
+@contextmanager
+def open_crew(
+    stage: str, home: Home, dataset: Dataset, table: str | None
+) -> Iterator[tuple[Lake, Crew]]:
+    """Open what a stage needs and give it its tables (or one); close all of it at the end."""
+    lake, settings = Lake(home.lake_url), home.settings
+    wanted = everything if table is None else table.__eq__
+    url = log_url(stage, home)
+    with ExitStack() as opened:
+        log = opened.enter_context(closing(open_reader(url))) if url else None
+        if stage == "sink":
+            assert log is not None
+            yield lake, Sink(lake, log, _rotation(settings), _of_table(dataset, wanted))
+            return
+        engine = opened.enter_context(closing(_engine(lake, log)))
+        yield (
+            lake,
+            _engine_crew(
+                stage,
+                lake=lake,
+                log=log,
+                engine=engine,
+                dataset=dataset,
+                settings=settings,
+                wanted=wanted,
+            ),
+        )
+
+
+def _engine_crew(
+    stage: str,
+    *,
+    lake: Lake,
+    log: LogReader | None,
+    engine: Engine,
+    dataset: Dataset,
+    settings: Settings,
+    wanted: Wanted,
+) -> Crew:
+    if stage == "load":
+        return Load(lake, engine, dataset, settings.batch.plan_bytes, wanted)
+    if stage == "clean":
+        return Clean(lake, engine, dataset, settings.batch.plan_bytes, wanted)
+    assert log is not None
+    return Stream(
+        log,
+        engine,
+        dataset,
+        settings.stream.plan_bytes,
+        wanted,
+        topics=settings.stream.topics,
+    )
+
+
+def _engine(lake: Lake, log: LogReader | None) -> Engine:
+    from pinlake.engine.duckdb import DuckdbEngine
+
+    return DuckdbEngine(lake, log)
+
+
+def _rotation(settings: Settings) -> Rotation:
+    sink = settings.sink
+    return Rotation(sink.flush_size, sink.rotate_seconds, sink.rotate_bytes)
+
+
+def _of_table(dataset: Dataset, wanted: Wanted) -> Wanted:
+    """Turn a wish for tables into one for the topics that feed them."""
+
+    def wanted_topic(topic: str) -> bool:
+        table = dataset.table_of_topic(topic)
+        return wanted(table.name if table else topic)
+
+    return wanted_topic
+
+
+def _readable(url: str, *, once: bool) -> bool:
+    try:
+        open_reader(url).close()
+    except LogUnusable:
+        if once and Path(url.partition(":///")[2]).exists():
+            raise
+        return False
+    return True
