@@ -49,7 +49,8 @@ class Table(msgspec.Struct, frozen=True):
     """A table that a data set declares, or the raw table of an unclaimed topic or stream.
 
     ``columns`` is empty for the latter (``generic``): its rows are JSON text in
-    one column ``value``, a list stays one row, and it has no cleaning.
+    one column ``value``, a list stays one row, and it has no cleaning. ``key`` and
+    ``event_time`` are columns of the cleaned table.
     """
 
     name: str

@@ -155,8 +155,6 @@ def _table(document: Document, name: str, value: object) -> Table:
     entry = document.convert(value, TableEntry, *at)
     columns = tuple(_column(document, at, *item) for item in entry.columns.items())
     _refuse_shared_names(document, at, columns)
-    if entry.event_time is not None and entry.event_time not in entry.columns:
-        document.refuse(_unknown("column", entry.event_time, entry.columns), *at, "event_time")
     clean_path = document.path.parent / "clean" / f"{name}.sql"
     if not clean_path.exists():
         document.refuse(f"clean/{name}.sql is missing: write one SELECT FROM `{name}`", *at)

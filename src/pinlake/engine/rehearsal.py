@@ -1,0 +1,108 @@
+"""A rehearsal: a data set's SQL over empty tables, before any record has come."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import duckdb
+
+from pinlake.dataset import Dataset, Table
+from pinlake.engine import dialect, functions
+from pinlake.errors import SqlRefused
+
+PROVENANCE = {"_topic": "VARCHAR", "_partition": "INT", "_offset": "BIGINT", "_element": "INT"}
+DUCKDB_TYPES = {
+    "STRING": "VARCHAR",
+    "INT": "INTEGER",
+    "BIGINT": "BIGINT",
+    "DOUBLE": "DOUBLE",
+    "BOOLEAN": "BOOLEAN",
+}
+SAME_TYPES = {
+    "INTEGER",
+    "BIGINT",
+    "DOUBLE",
+    "VARCHAR",
+    "BOOLEAN",
+    "TIMESTAMP WITH TIME ZONE",
+    "DATE",
+}
+"""The types that a question or a cleaned column may have: every engine has the same of them."""
+
+
+def rehearse(dataset: Dataset) -> list[SqlRefused]:
+    """Return what DuckDB finds wrong with cleanings, keys and questions."""
+    with duckdb.connect() as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        for macro in functions.duckdb_macros(functions.words(dataset.functions_sql)):
+            connection.execute(macro)
+        cleaned = list(_cleanings(connection, dataset))
+        return cleaned or list(_questions(connection, dataset))
+
+
+def _cleanings(connection: duckdb.DuckDBPyConnection, dataset: Dataset) -> Iterator[SqlRefused]:
+    for table in dataset.tables.values():
+        connection.execute("CREATE SCHEMA IF NOT EXISTS raw; USE raw")
+        connection.execute(_raw_table(table))
+        where = str(table.clean_path)
+        try:
+            select = dialect.with_provenance(table.clean_sql, tuple(PROVENANCE), "duckdb", where)
+            connection.execute(f'CREATE TABLE main."{table.name}" AS {select}')
+        except duckdb.Error as error:
+            yield _fault(where, table.clean_sql, error)
+            continue
+        yield from _contract(connection, table)
+    connection.execute("USE main")
+
+
+def _contract(connection: duckdb.DuckDBPyConnection, table: Table) -> Iterator[SqlRefused]:
+    """Yield where a cleaned table lacks what dataset.toml says of it."""
+    columns = dict(_described(connection, f'main."{table.name}"'))
+    for role, name in (("key", table.key), ("event_time", table.event_time)):
+        if name and name not in columns:
+            reason = f"no column is called {name}, which dataset.toml names as the {role}"
+            yield SqlRefused(where=table.clean_path, line=1, reason=reason)
+    yield from _types(columns, table.clean_path)
+
+
+def _questions(connection: duckdb.DuckDBPyConnection, dataset: Dataset) -> Iterator[SqlRefused]:
+    for question in dataset.questions.values():
+        where = str(question.path)
+        try:
+            columns = dict(_described(connection, f"({dialect.to_duckdb(question.sql, where)})"))
+        except duckdb.Error as error:
+            yield _fault(where, question.sql, error)
+        else:
+            yield from _types(columns, question.path)
+
+
+def _types(columns: dict[str, str], path: Path) -> Iterator[SqlRefused]:
+    for name, kind in columns.items():
+        if kind not in SAME_TYPES and not kind.startswith("STRUCT"):
+            reason = f"{name} is {kind} on DuckDB and another type elsewhere: cast it"
+            yield SqlRefused(where=path, line=1, reason=reason)
+
+
+def _raw_table(table: Table) -> str:
+    columns = {column.name: DUCKDB_TYPES[column.type] for column in table.columns} | PROVENANCE
+    typed = ", ".join(f'"{_doubled(name)}" {kind}' for name, kind in columns.items())
+    return f'CREATE TABLE raw."{table.name}" ({typed})'
+
+
+def _doubled(name: str) -> str:
+    return name.replace('"', '""')
+
+
+def _described(connection: duckdb.DuckDBPyConnection, source: str) -> list[tuple[str, str]]:
+    rows = connection.execute(f"DESCRIBE SELECT * FROM {source}").fetchall()  # noqa: S608
+    return [(str(row[0]), str(row[1])) for row in rows]
+
+
+def _fault(where: str, sql: str, error: duckdb.Error) -> SqlRefused:
+    """Return DuckDB's fault at the first line that holds the name it complains about."""
+    message = str(error).split("\n")[0].rstrip(".!")
+    names = message.split('"')[1::2]
+    lines = sql.casefold().splitlines()
+    found = (n for name in names for n, line in enumerate(lines, 1) if name.casefold() in line)
+    return SqlRefused(where=where, line=next(found, 1), reason=message)
