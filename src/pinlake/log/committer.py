@@ -33,20 +33,21 @@ def gather(topics: Topics, submissions: Sequence[Submission]) -> Group:
     group = Group({}, [], [])
     for appends, done in submissions:
         try:
-            targets = [topics.open_partition(append.partition) for append in appends]
+            targets = [_target(topics, append) for append in appends]
         except Exception as error:  # noqa: BLE001 a caller's mistake must not stop the others
             group.refused.append((done, error))
             continue
-        firsts = [
-            _join(group.records, target, append.records)
-            for target, append in zip(targets, appends, strict=True)
-        ]
+        firsts = [_join(group.records, held, some) for held, some in targets]
         group.accepted.append((done, firsts))
     return group
 
 
+def _target(topics: Topics, append: Append) -> tuple[HeldPartition, list[Record]]:
+    return topics.open_partition(append.partition), list(append.records)
+
+
 def _join(
-    records: dict[HeldPartition, list[Record]], target: HeldPartition, more: Sequence[Record]
+    records: dict[HeldPartition, list[Record]], target: HeldPartition, more: list[Record]
 ) -> Position:
     held = records.setdefault(target, [])
     first = target.end + len(held)
