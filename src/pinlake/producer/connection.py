@@ -6,6 +6,7 @@ import contextlib
 import email.utils
 import json
 import random
+import select
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
@@ -118,6 +119,7 @@ class Connection:
         self, method: str, path: str, body: bytes, content_type: str
     ) -> tuple[Answer | None, str]:
         """Send once; return the answer or None, and what is to be said of it."""
+        self._drop_if_ended()
         try:
             headers = {"Content-Type": content_type}
             self._http.request(method, self._prefix + path, body=body, headers=headers)
@@ -127,6 +129,11 @@ class Connection:
             return None, f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
         self._met = True
         return answer, f"it answered {answer.status} {answer.message}"
+
+    def _drop_if_ended(self) -> None:
+        """Notice that the gateway closed the idle connection; the next request opens another."""
+        if self._http.sock is not None and select.select([self._http.sock], [], [], 0)[0]:
+            self._http.close()
 
 
 def pause(patience: Patience, attempt: int, asked: float | None, rng: random.Random) -> float:

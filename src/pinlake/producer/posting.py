@@ -55,7 +55,8 @@ class Posting:
 
     def close(self) -> None:
         """Note the place for good."""
-        self._file.write(self.place, sync=True)
+        self._file.write(self.place)
+        self._file.close()
 
     def _count(self, outcome: Outcome) -> None:
         self.counts = replace(

@@ -138,15 +138,17 @@ class DatabaseSource:
         primary = tuple(known.get_pk_constraint(table)["constrained_columns"])
         if len(primary) > 1:
             return Order(primary, self._scalars(table, func.count())[0])
-        key = primary[0] if primary else columns[0]
-        return self._order_by(table, key, columns)
-
-    def _order_by(self, table: str, key: str, columns: tuple[str, ...]) -> Order:
-        at: ColumnElement[Any] = column(key)
-        count, distinct, least, most = self._scalars(
-            table, func.count(), func.count(at.distinct()), func.min(at), func.max(at)
+        return self._order_by(
+            table, primary[0] if primary else columns[0], columns, unique=bool(primary)
         )
-        if distinct != count:
+
+    def _order_by(self, table: str, key: str, columns: tuple[str, ...], *, unique: bool) -> Order:
+        at: ColumnElement[Any] = column(key)
+        distinct = func.count() if unique else func.count(at.distinct())
+        count, differing, least, most = self._scalars(
+            table, func.count(), distinct, func.min(at), func.max(at)
+        )
+        if differing != count:
             return Order(columns, count)
         dense = count > 0 and type(least) is int and most - least + 1 == count
         return Order((key,), count, least if dense else None)

@@ -1,0 +1,102 @@
+"""Real database servers in a folder of their own, on a free loopback port."""
+
+import contextlib
+import getpass
+import os
+import shutil
+import socket
+import subprocess
+import time
+
+import pytest
+
+from requirements_of_tests import require
+
+
+@contextlib.contextmanager
+def mariadb(folder):
+    """Run a MariaDB and yield the URL of an empty utf8mb4 database in it."""
+    require(shutil.which("mariadbd"), "there is no MariaDB server (mariadbd)")
+    port = _free_port()
+    data = folder / "data"
+    _run(
+        "mariadb-install-db", "--no-defaults", f"--datadir={data}", "--skip-test-db",
+        f"--user={getpass.getuser()}", "--auth-root-authentication-method=normal",
+    )  # fmt: skip
+    server = subprocess.Popen(
+        ["mariadbd", "--no-defaults", f"--user={getpass.getuser()}", f"--datadir={data}",
+         f"--socket={folder / 's'}", "--bind-address=127.0.0.1", f"--port={port}",
+         "--skip-log-bin", "--innodb-buffer-pool-size=32M", "--innodb-flush-log-at-trx-commit=0"],
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    with _ended(server):
+        _wait_for(port, server)
+        _run(
+            "mariadb", "--no-defaults", f"--socket={folder / 's'}", "-e",
+            "CREATE DATABASE pinterest_data CHARACTER SET utf8mb4;"
+            "CREATE USER 'reader'@'127.0.0.1' IDENTIFIED BY 's3cret';"
+            "GRANT ALL ON pinterest_data.* TO 'reader'@'127.0.0.1'",
+        )  # fmt: skip
+        yield f"mysql://reader:s3cret@127.0.0.1:{port}/pinterest_data"
+
+
+@contextlib.contextmanager
+def postgres(folder):
+    """Run a PostgreSQL and yield the URL of an empty database in it."""
+    pytest.importorskip("psycopg", reason="psycopg, our extra postgres, is not installed")
+    require(shutil.which("initdb"), "there is no PostgreSQL server (initdb)")
+    port = _free_port()
+    user = _as_user(folder)
+    secret = folder / "password"
+    secret.write_text("s3cret")
+    data = folder / "data"
+    _run(*user, "initdb", "-D", str(data), "-U", "reader", f"--pwfile={secret}",
+         "-A", "scram-sha-256", "--no-sync", "--locale=C", "-E", "UTF8", cwd=folder)  # fmt: skip
+    server = subprocess.Popen(
+        [*user, shutil.which("postgres"), "-D", str(data), "-k", str(folder), "-F",
+         "-c", "listen_addresses=127.0.0.1", "-p", str(port)],
+        cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    with _ended(server):
+        _wait_for(port, server)
+        yield f"postgres://reader:s3cret@127.0.0.1:{port}/postgres"
+
+
+def _as_user(folder):
+    """PostgreSQL refuses root: run it as nobody then, in a folder that nobody may write to."""
+    if os.getuid() != 0:
+        return []
+    for each in [folder, *folder.parents[:-2]]:
+        each.chmod(0o777 if each == folder else 0o711)
+    return ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups"]
+
+
+@contextlib.contextmanager
+def _ended(server):
+    try:
+        yield
+    finally:
+        server.terminate()
+        server.wait(30)
+
+
+def _wait_for(port, server):
+    deadline = time.monotonic() + 60
+    while True:
+        assert server.poll() is None, "the database server ended"
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+            time.sleep(0.3)
+            return
+        assert time.monotonic() < deadline, "the database server did not start"
+        time.sleep(0.1)
+
+
+def _free_port():
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        return taken.getsockname()[1]
+
+
+def _run(*command, cwd=None):
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=cwd)
+    assert done.returncode == 0, f"{command[0]}: {done.stdout}{done.stderr}"

@@ -1,0 +1,123 @@
+"""A gateway that fails by script: it drops connections, throttles, refuses, and keeps what it took."""
+
+import json
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+OK, DROP, LOSE = "ok", "drop", "lose"
+"""Answer; hang up before taking the records; take them and hang up before the answer."""
+
+
+class FaultyGateway:
+    """Serves both routes on a free port; request n meets ``script[n]``, later ones are answered.
+
+    A step is OK, DROP, LOSE, a status, (status, headers) or (status, headers, body).
+    """
+
+    def __init__(self, script=()):
+        self.script = list(script)
+        self.requests = []
+        self.taken = []
+        self.connections = 0
+        self._lock = threading.Lock()
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
+        self._server.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
+
+    def __enter__(self):
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+
+    def rows(self, route):
+        """Return the rows that a topic or stream took, in order."""
+        return [row for name, row in self.taken if name == route]
+
+    def numbers(self, route):
+        """Return the row numbers that a topic or stream took, in order."""
+        return [row.get("index", row.get("ind")) for row in self.rows(route)]
+
+    def next_step(self):
+        with self._lock:
+            return self.script.pop(0) if self.script else OK
+
+    def take(self, method, path, headers, body):
+        """Keep the records of a request, and return the answer that a real gateway gives."""
+        values = json.loads(body)
+        self.requests.append((method, path, dict(headers), values))
+        parts = path.strip("/").split("/")
+        place = parts.index("topics") if "topics" in parts else parts.index("streams")
+        rows = _rows(parts[place], values)
+        with self._lock:
+            first = len(self.taken)
+            self.taken += [(parts[place + 1], row) for row in rows]
+        return _answer(parts, first, len(rows))
+
+
+def _rows(kind, values):
+    if kind == "topics":
+        return [record["value"] for record in values["records"]]
+    if "Records" in values:
+        return [record["Data"] for record in values["Records"]]
+    return [values["Data"]]
+
+
+def _answer(parts, first, count):
+    numbers = range(first, first + count)
+    if "topics" in parts:
+        offsets = [
+            {"partition": 0, "offset": n, "error_code": None, "error": None} for n in numbers
+        ]
+        return {"offsets": offsets, "key_schema_id": None, "value_schema_id": None}
+    entries = [{"ShardId": "shardId-000000000000", "SequenceNumber": f"49{n:054d}"} for n in numbers]
+    if parts[-1] == "record":
+        return entries[0]
+    return {"FailedRecordCount": 0, "Records": entries}
+
+
+def _handler(gateway):
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True
+        wbufsize = -1
+
+        def setup(self):
+            super().setup()
+            gateway.connections += 1
+
+        def do_POST(self):
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            step = gateway.next_step()
+            if step == DROP:
+                self.close_connection = True
+            elif step == LOSE:
+                gateway.take(self.command, self.path, self.headers, body)
+                self.close_connection = True
+            elif step == OK:
+                answer = gateway.take(self.command, self.path, self.headers, body)
+                self.reply(200, {}, json.dumps(answer))
+            else:
+                status, headers, text = (*(step if isinstance(step, tuple) else (step,)), {}, "")[:3]
+                self.reply(status, headers or {}, text or json.dumps({"error_code": status, "message": f"told to say {status}"}))
+
+        do_PUT = do_POST
+
+        def reply(self, status, headers, text):
+            body = text.encode()
+            self.send_response(status)
+            for name, value in headers.items():
+                self.send_header(name, value)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+            self.wfile.flush()
+
+        def log_message(self, *_):
+            pass
+
+    return Handler
