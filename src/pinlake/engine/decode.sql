@@ -1,0 +1,84 @@
+-- Decoding plain records, and only those: the cheap way for almost all of them
+
+-- The rows that are not plain. A plain one is an object with exactly the columns' keys in their
+-- order, each value of the column's own JSON type and in its range. DuckDB's parser takes NaN,
+-- Infinity and a comma before a bracket, which are no JSON: a number must be finite, and the
+-- last sign before the closing bracket no comma, nor a blank that may hide one.
+-- name: odd
+SELECT row
+FROM (
+  SELECT
+    row,
+    value,
+    try(json_keys(value)) AS keys,
+    try(json_type(value, '$.*')) AS types,
+    {numbers} AS numbers
+  FROM records
+)
+WHERE NOT coalesce(
+  keys IN ({keys})
+  AND CASE WHEN types = {usual} THEN true ELSE {fitting} END
+  AND {in_range}
+  AND CASE
+    WHEN suffix(value, '"}}') OR suffix(value, '"}}' || chr(10)) THEN true
+    ELSE regexp_matches(right(value, 3), '[^,\s]\}}\n?\z')
+  END,
+  false
+)
+ORDER BY row
+
+-- The table's columns and where they come from, of records that are all plain.
+-- name: rows
+SELECT
+  {columns},
+  CAST($topics AS VARCHAR[])[source + 1] AS _topic,
+  CAST($partitions AS INTEGER[])[source + 1] AS _partition,
+  position AS _offset,
+  element AS _element,
+  CAST($objects AS VARCHAR[])[source + 1] AS _object,
+  rescued AS _rescued_data
+FROM (SELECT *, from_json(value, {types}) AS fields FROM records)
+
+-- The rows that are no JSON, or may be taken for it by DuckDB alone.
+-- name: odd_json
+SELECT row
+FROM records
+WHERE NOT coalesce(try(json_valid(value)), false)
+  OR regexp_matches(value, '(?i)nan|inf|,\s*[}}\]]')
+  OR length(value) - length(replace(replace(value, '[', ''), '{{', '')) > {depth}
+ORDER BY row
+
+-- The records of a topic that no data set claims.
+-- name: topic_rows
+SELECT
+  rtrim(value, chr(10)) AS value,
+  CAST($topics AS VARCHAR[])[source + 1] AS _topic,
+  CAST($partitions AS INTEGER[])[source + 1] AS _partition,
+  position AS _offset,
+  element AS _element,
+  CAST($objects AS VARCHAR[])[source + 1] AS _object
+FROM records
+
+-- The records of a stream that no data set claims.
+-- name: stream_rows
+SELECT
+  value,
+  try(decode(key)) AS _partition_key,
+  CAST($topics AS VARCHAR[])[source + 1] AS _stream,
+  CAST($partitions AS INTEGER[])[source + 1] AS _shard,
+  CAST(position AS VARCHAR) AS _position,
+  element AS _element
+FROM records POSITIONAL JOIN keys
+
+-- The rows whose partition key the patterns leave to others: the longest pattern that fits takes
+-- a key, of equally long ones the last by alphabet; the empty pattern takes what none fits.
+-- name: not_taken
+SELECT row
+FROM (
+  SELECT
+    row_number() OVER () - 1 AS row,
+    list_filter($patterns, pattern -> coalesce(try(decode(key)), '') GLOB pattern)[1] AS best
+  FROM keys
+)
+WHERE coalesce(best, '') <> $takes
+ORDER BY row

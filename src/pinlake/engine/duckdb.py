@@ -1,0 +1,204 @@
+"""The embedded engine: DuckDB reads, decodes and cleans; the lake commits."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import duckdb
+import msgspec
+from deltalake import Schema
+from duckdb import DuckDBPyConnection, DuckDBPyRelation
+
+from pinlake.engine import functions, inputs, quarantine, records, routing, schema
+from pinlake.engine.base import LogRanges, Objects, Outcome, Step, Versions
+from pinlake.engine.cleaning import Cleaning
+from pinlake.engine.inputs import Fetched
+from pinlake.engine.quarantine import Rejected
+from pinlake.engine.records import Decoded
+from pinlake.engine.values import joined
+from pinlake.errors import TableExchanged
+from pinlake.lake import tables
+from pinlake.lake.store import Lake
+from pinlake.lake.tables import Snapshot
+from pinlake.log.base import LogReader
+
+UNROUTED = "_unrouted"
+"""The table of stage stream that takes, into quarantine alone, what no pattern takes."""
+
+
+class DuckdbEngine:
+    """Runs steps in this process. Not for several threads.
+
+    ``log`` is needed by steps of stage stream alone. ``functions_sql`` is the
+    data set's own SQL functions. What does not fit into ``memory`` is spilled
+    to files in the folder ``spill``.
+    """
+
+    def __init__(
+        self,
+        lake: Lake,
+        log: LogReader | None,
+        functions_sql: str = "",
+        *,
+        threads: int = 2,
+        memory: str = "1GB",
+        spill: Path | None = None,
+    ) -> None:
+        self.lake, self.log = lake, log
+        self._functions = functions.words(functions_sql)
+        self._settings: dict[str, str | bool | int | float | list[str]] = {
+            "threads": threads,
+            "memory_limit": memory,
+            "temp_directory": str(spill or lake.folder / ".spill"),
+            "autoinstall_known_extensions": "false",
+            "autoload_known_extensions": "false",
+        }
+        self._open: DuckDBPyConnection | None = None
+        self._cleanings: dict[str, Cleaning] = {}
+
+    @property
+    def connection(self) -> DuckDBPyConnection:
+        """The connection, with the words of cleaning defined; opened when first needed."""
+        if self._open is None:
+            self._open = duckdb.connect(":memory:", config=self._settings)
+            self._open.execute("SET TimeZone = 'UTC'")
+            for macro in functions.duckdb_macros(self._functions):
+                self._open.execute(macro)
+        return self._open
+
+    def run(self, step: Step) -> Outcome:
+        """Run one step to its commit, or find it done.
+
+        Raises ColumnsChanged, TableExchanged, TableBroken, ObjectForeign, and what
+        the log raises; the step may be run again after any of them.
+        """
+        done = tables.committed(self.lake, _marked(step), step.app_id)
+        if done is not None and step.number <= done:
+            return Outcome(step.number, 0, 0, 0, None, found_done=True)
+        if isinstance(step.input, Objects):
+            return self._load(step, step.input)
+        if isinstance(step.input, Versions):
+            return self._clean(step, step.input)
+        return self._stream(step, step.input)
+
+    def close(self) -> None:
+        """Release the connection and the key indexes. Idempotent."""
+        if self._open is not None:
+            self._open.close()
+        self._open = None
+        self._cleanings.clear()
+
+    def _load(self, step: Step, given: Objects) -> Outcome:
+        values = joined(list(inputs.read_objects(self.lake, given.keys)))
+        decoded = records.decode(self.connection, step.table, values, records.of_line)
+        return self._append(step, decoded, of_stream=False)
+
+    def _clean(self, step: Step, given: Versions) -> Outcome:
+        files = tables.added(self.lake, given.table, given.after, given.upto)
+        snapshot = _checked(step, given, tables.snapshot(self.lake, given.table))
+        snapshot = msgspec.structs.replace(snapshot, files=tuple(files))
+        return self._cleaned(step, tables.read(self.connection, snapshot), ())
+
+    def _stream(self, step: Step, given: LogRanges) -> Outcome:
+        assert self.log is not None, "a step of stage stream needs a log"
+        fetched = list(inputs.read_log(self.log, given.ranges))
+        if step.table.name == UNROUTED:
+            return self._unrouted(step, fetched)
+        taken = joined(routing.taken(self.connection, fetched))
+        decoded = records.decode(self.connection, step.table, taken, records.as_read)
+        if step.table.generic:
+            self.connection.register("keys", inputs.Keys([each.keys for each in fetched]))
+            return self._append(step, decoded, of_stream=True)
+        query = records.rows(step.table, decoded.values)
+        self.connection.execute(
+            f"CREATE OR REPLACE TEMP TABLE _batch AS {query.sql}", query.parameters
+        )
+        return self._cleaned(step, self.connection.table("_batch"), decoded.rejected)
+
+    def _unrouted(self, step: Step, fetched: Sequence[Fetched]) -> Outcome:
+        """Put what no table takes into quarantine, which is all that this step writes."""
+        rejected = routing.unrouted(self.connection, fetched)
+        version = self._quarantine(step, rejected)
+        return Outcome(step.number, 0, 0, len(rejected), version)
+
+    def _append(self, step: Step, decoded: Decoded, *, of_stream: bool) -> Outcome:
+        """Commit a batch's rows as they are decoded."""
+        query = records.rows(step.table, decoded.values, of_stream=of_stream)
+        self.connection.register("records", decoded.values)
+        rows = self.connection.sql(query.sql, params=query.parameters)
+        self._quarantine(step, decoded.rejected)
+        outcome = Outcome(step.number, len(decoded.values), 0, len(decoded.rejected), None)
+        return self._commit(step, schema.of(rows), rows, outcome)
+
+    def _cleaned(
+        self, step: Step, batch: DuckDBPyRelation, rejected: tuple[Rejected, ...]
+    ) -> Outcome:
+        """Commit what a batch's cleaning gives, one row a key."""
+        cleaning = self._cleaning(step)
+        rejected += cleaning.take(batch)
+        self._quarantine(step, rejected)
+        rows = cleaning.count()
+        duplicates = cleaning.keyed - rows
+        outcome = Outcome(step.number, rows, duplicates, len(rejected), None)
+        outcome = self._commit(step, cleaning.schema, cleaning.rows(), outcome)
+        if outcome.version is not None and not outcome.found_done:
+            cleaning.committed(outcome.version)
+        return outcome
+
+    def _cleaning(self, step: Step) -> Cleaning:
+        if step.output not in self._cleanings:
+            cleaning = Cleaning(self.connection, self.lake, step.table, step.output)
+            self._cleanings[step.output] = cleaning
+        return self._cleanings[step.output]
+
+    def _commit(
+        self, step: Step, kind: Schema, rows: DuckDBPyRelation, outcome: Outcome
+    ) -> Outcome:
+        done = tables.commit(
+            self.lake,
+            step.output,
+            kind,
+            rows if outcome.rows else None,
+            app_id=step.app_id,
+            number=step.number,
+            counts={
+                "rows": outcome.rows,
+                "duplicates": outcome.duplicates,
+                "quarantined": outcome.quarantined,
+            },
+        )
+        return msgspec.structs.replace(outcome, version=done.version, found_done=done.found_done)
+
+    def _quarantine(self, step: Step, rejected: Sequence[Rejected]) -> int | None:
+        """Commit what is no row, if anything is, and return the version."""
+        if not rejected:
+            return None
+        done = tables.commit(
+            self.lake,
+            step.quarantine,
+            quarantine.SCHEMA,
+            quarantine.Rows(rejected),
+            app_id=step.app_id,
+            number=step.number,
+            counts={"quarantined": len(rejected)},
+        )
+        return done.version
+
+
+def _marked(step: Step) -> str:
+    """Return the table whose transaction tells whether a step was done."""
+    return step.quarantine if step.table.name == UNROUTED else step.output
+
+
+def _checked(step: Step, given: Versions, found: Snapshot | None) -> Snapshot:
+    """Return the snapshot of the table that the step was planned on."""
+    if found is not None and found.table_id == given.table_id:
+        return found
+    raise TableExchanged(
+        stage=step.stage,
+        name=step.table.name,
+        table=given.table,
+        planned=given.table_id,
+        found=found.table_id if found else "missing",
+    )
