@@ -11,6 +11,8 @@ from pinlake.dataset import Dataset, Emulation, Question, Table
 from pinlake.query.lake import OpenLake
 from pinlake.settings import Home, Settings
 
+FOLDER = Path(__file__).parent
+
 GEO = """
 SELECT * FROM (VALUES
   (1, 'Albania', {'latitude': -89.98::DOUBLE, 'longitude': 1.5::DOUBLE}, TIMESTAMPTZ '2018-03-01 12:00:00+00'),

@@ -15,6 +15,9 @@ from pinlake.query.lake import OpenLake, TableState
 
 REASONS = Path(__file__).with_name("reasons.sql")
 EXAMPLES = 3
+ASK = "pinlake query {} --from stream"
+SAMPLE = 'pinlake query --format json --sql "SELECT * FROM {} LIMIT 10"'  # noqa: S608 - to be copied
+SAMPLED = "Ask anything, in Spark's SQL."
 NEXT = (
     ("pinlake up", "Run the gateway and every stage for as long as you like."),
     ("pinlake post --via kafka --posts 1000", "Send more; --via kinesis takes the stream."),
@@ -54,11 +57,8 @@ def quarantine(lake: OpenLake, flow: FlowCounts) -> str:
 def commands(lake: OpenLake) -> str:
     """Return commands that go on from here, each with what it does."""
     each = [("pinlake query", "List the questions.")]
-    for name in list(lake.questions())[:1]:
-        each.append((f"pinlake query {name} --from stream", "Ask the stream's tables."))
-    for name in list(lake.dataset.tables)[:1]:
-        asked = f'pinlake query --format json --sql "FROM {name} SELECT *"'
-        each.append((asked, "Ask anything, in Spark's SQL."))
+    each += [(ASK.format(name), "Ask the stream's tables.") for name in list(lake.questions())[:1]]
+    each += [(SAMPLE.format(name), SAMPLED) for name in list(lake.dataset.tables)[:1]]
     each += NEXT
     rows = "".join(
         f"<dt><code>{html.escape(command)}</code></dt><dd>{html.escape(does)}</dd>"

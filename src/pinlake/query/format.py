@@ -125,7 +125,7 @@ def _write_table(answer: Answer, stream: TextIO) -> int:
         console.width = console.measure(table).maximum
     console.print(table)
     if len(rows) > len(shown):
-        console.print(f"The first {TABLE_ROWS:,} rows; csv and json give all of them.")
+        stream.write(f"The first {TABLE_ROWS:,} rows; csv and json give all of them.\n")
     return len(shown)
 
 

@@ -101,12 +101,12 @@ def _is_local(table: exp.Table, scope: Any) -> bool:
 
 
 def _reference(table: exp.Table, sql: str, where: str) -> Reference:
-    schema = table.db.lower()
+    schema, named = table.db.lower(), f"{table.catalog}.{table.db}".lstrip(".")
     if table.catalog or (schema and schema not in SCHEMAS):
         raise SqlRefused(
             where=where,
             line=line_of(sql, f'"{table.db}"'),
-            reason=f"there is no schema {table.db!r}; there are {', '.join(SCHEMAS)}",
+            reason=f"there is no schema {named!r}; there are {', '.join(SCHEMAS)}",
         )
     return Reference(schema, table.name)
 
