@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
+import uuid
 from collections.abc import Mapping
 
 import msgspec
@@ -22,7 +24,10 @@ from pinlake.lake import commits, types
 from pinlake.lake.store import ArrowStream, Lake
 
 _HOOKS = PostCommitHookProperties(create_checkpoint=False, cleanup_expired_logs=False)
-_FOLDER = re.compile(r"_draft-(\d+)\Z")
+_FOLDER = re.compile(r"_draft-(?P<process>\d+)-(?P<life>[0-9a-f]{8})-\d+\Z")
+_life = uuid.uuid4().hex[:8]
+"""Tells this process from a former one of the same number, as in a container."""
+_numbers = itertools.count()
 
 
 class Draft(msgspec.Struct, frozen=True):
@@ -42,8 +47,7 @@ class DraftTable:
 
     def __init__(self, lake: Lake, table: str, schema: Schema) -> None:
         self._lake, self._table, self._schema = lake, table, schema
-        self._folder = f"{table}/_draft-{os.getpid()}"
-        lake.delete_tree(self._folder)
+        self._folder = f"{table}/_draft-{os.getpid()}-{_life}-{next(_numbers)}"
         lake.make_folder(self._folder)
         DeltaTable.create(lake.table_url(self._folder), schema)
 
@@ -60,6 +64,10 @@ class DraftTable:
         content = self._lake.get(first)
         assert content is not None
         return Draft(content, self._moved(commits.read(self._lake, self._folder, 1)))
+
+    def close(self) -> None:
+        """Delete what is left. Idempotent."""
+        self._lake.delete_tree(self._folder)
 
     def _commit(
         self, rows: ArrowStream | None, app_id: str, number: int, counts: Mapping[str, int]
@@ -102,18 +110,20 @@ class DraftTable:
 
 
 def sweep(lake: Lake, table: str) -> None:
-    """Delete the drafts of processes that have ended, this one's former lives too."""
+    """Delete the drafts of processes that have ended."""
     for name in lake.children(table):
         found = _FOLDER.match(name)
-        if found and not _alive(int(found[1])):
+        if found and _ended(int(found["process"]), found["life"]):
             lake.delete_tree(f"{table}/{name}")
 
 
-def _alive(process: int) -> bool:
+def _ended(process: int, life: str) -> bool:
+    if process == os.getpid():
+        return life != _life
     try:
         os.kill(process, 0)
     except ProcessLookupError:
-        return False
-    except PermissionError:
         return True
-    return process != os.getpid()
+    except PermissionError:
+        return False
+    return False

@@ -125,6 +125,8 @@ class Handle:
         self._head = Head(str(delta.metadata().id), delta.version(), delta.schema())
 
     def _close(self) -> None:
+        if self._drafts is not None:
+            self._drafts[1].close()
         self._birth = self._delta = self._head = self._drafts = None
         self._committed = {}
 

@@ -108,7 +108,8 @@ class Lake:
     def delete_tree(self, key: str) -> None:
         """Delete everything below a key, durably, if it is there."""
         if self.exists(key):
-            shutil.rmtree(self.path(key))
+            with contextlib.suppress(FileNotFoundError):  # another process deletes it too
+                shutil.rmtree(self.path(key))
             sync_folder(self.path(key).parent)
 
     def move(self, source: str, target: str) -> None:

@@ -1,0 +1,101 @@
+"""What child processes of the lake's and stages' tests run."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from pathlib import Path
+
+from deltalake import Field, Schema
+from deltalake.schema import PrimitiveType
+
+from pinlake.lake.progress import Plans
+from pinlake.lake.store import Lake
+
+SCHEMA = Schema(
+    [
+        Field("writer", PrimitiveType("string"), nullable=False),
+        Field("number", PrimitiveType("long"), nullable=False),
+    ]
+)
+
+
+class KillingLake(Lake):
+    """A lake whose process is killed before or after its n-th step on the disk."""
+
+    def __init__(self, folder: str, steps: int) -> None:
+        self.steps = steps
+        super().__init__(Path(folder).as_uri())
+
+    def _count(self) -> None:
+        self.steps -= 1
+        if self.steps == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _counted(name):
+    def call(self, *arguments):
+        self._count()
+        result = getattr(Lake, name)(self, *arguments)
+        self._count()
+        return result
+
+    return call
+
+
+for _name in ("put", "create", "move", "delete", "make_folder", "sync", "sync_names"):
+    setattr(KillingLake, _name, _counted(_name))
+
+
+def hold_claim(folder, holding):
+    with Plans(Lake(Path(folder).as_uri()), "load", "pin").claim():
+        holding.set()
+        time.sleep(60)
+
+
+def rows_of(writer, number, count=10):
+    import duckdb
+
+    return duckdb.sql(
+        f"SELECT '{writer}' AS writer, {number}::BIGINT AS number FROM range({count})"
+    )
+
+
+def race(folder, writer, app_id, start, found, numbers):
+    """Commit every number as ``app_id``, and report which commits were this process's own."""
+    from pinlake.lake import tables
+
+    lake = Lake(Path(folder).as_uri())
+    start.wait()
+    own = []
+    for number in range(1, numbers + 1):
+        commit = tables.commit(
+            lake,
+            "raw/race",
+            SCHEMA,
+            rows_of(writer, number),
+            app_id=app_id,
+            number=number,
+            counts={"rows": 10},
+        )
+        if not commit.found_done:
+            own.append(number)
+    found.put((writer, own))
+
+
+def commit_until_killed(folder, steps, numbers):
+    """Commit numbers one after another; die at a step on the disk."""
+    from pinlake.lake import tables
+
+    lake = KillingLake(folder, steps)
+    for number in range(1, numbers + 1):
+        tables.commit(
+            lake,
+            "raw/race",
+            SCHEMA,
+            rows_of("a", number),
+            app_id="load/race",
+            number=number,
+            counts={"rows": 10},
+        )
