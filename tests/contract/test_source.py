@@ -67,14 +67,24 @@ def test_reading_past_the_end_says_how_many_rows_there_are(filled):
 
 
 def test_gaps_in_the_key_leave_offsets_exact(url):
-    make(url, "gaps", "ind INTEGER PRIMARY KEY, note VARCHAR(20)", [(n * n, f"n{n}") for n in range(50)])
+    make(
+        url,
+        "gaps",
+        "ind INTEGER PRIMARY KEY, note VARCHAR(20)",
+        [(n * n, f"n{n}") for n in range(50)],
+    )
     with DatabaseSource(url) as source:
         assert [row["note"] for row in source.rows_at("gaps", [49, 0, 7])] == ["n49", "n0", "n7"]
         assert [row["note"] for row in source.rows("gaps", 47)] == ["n47", "n48", "n49"]
 
 
 def test_a_key_that_starts_elsewhere_is_still_counted_from_offset_nought(url):
-    make(url, "later", "ind INTEGER PRIMARY KEY, note VARCHAR(20)", [(n + 5, f"n{n}") for n in range(9)])
+    make(
+        url,
+        "later",
+        "ind INTEGER PRIMARY KEY, note VARCHAR(20)",
+        [(n + 5, f"n{n}") for n in range(9)],
+    )
     with DatabaseSource(url) as source:
         assert [row["note"] for row in source.rows_at("later", [0, 8])] == ["n0", "n8"]
 
@@ -117,7 +127,9 @@ def test_a_table_that_no_sample_wrote_is_left_as_it_is(url):
         for table in ("pinterest_data", "geolocation_data", "user_data", "pinlake_sample"):
             connection.exec_driver_sql(f"DROP TABLE IF EXISTS {table}")
     make(url, "geolocation_data", "ind INTEGER PRIMARY KEY, mine VARCHAR(9)", [(1, "yes")])
-    with pytest.raises(SourceTableForeign, match="'geolocation_data' that `pinlake sample` did not"):
+    with pytest.raises(
+        SourceTableForeign, match="'geolocation_data' that `pinlake sample` did not"
+    ):
         write_sample(PINTEREST, url, 5)
     with DatabaseSource(url) as source:
         assert source.rows_at("geolocation_data", [0]) == [{"ind": 1, "mine": "yes"}]

@@ -74,7 +74,9 @@ def _answer(parts, first, count):
             {"partition": 0, "offset": n, "error_code": None, "error": None} for n in numbers
         ]
         return {"offsets": offsets, "key_schema_id": None, "value_schema_id": None}
-    entries = [{"ShardId": "shardId-000000000000", "SequenceNumber": f"49{n:054d}"} for n in numbers]
+    entries = [
+        {"ShardId": "shardId-000000000000", "SequenceNumber": f"49{n:054d}"} for n in numbers
+    ]
     if parts[-1] == "record":
         return entries[0]
     return {"FailedRecordCount": 0, "Records": entries}
@@ -102,10 +104,17 @@ def _handler(gateway):
                 answer = gateway.take(self.command, self.path, self.headers, body)
                 self.reply(200, {}, json.dumps(answer))
             else:
-                status, headers, text = (*(step if isinstance(step, tuple) else (step,)), {}, "")[:3]
-                self.reply(status, headers or {}, text or json.dumps({"error_code": status, "message": f"told to say {status}"}))
+                status, headers, text = (*(step if isinstance(step, tuple) else (step,)), {}, "")[
+                    :3
+                ]
+                self.reply(
+                    status,
+                    headers or {},
+                    text or json.dumps({"error_code": status, "message": f"told to say {status}"}),
+                )
 
-        do_PUT = do_POST
+        def do_PUT(self):
+            self.do_POST()
 
         def reply(self, status, headers, text):
             body = text.encode()

@@ -141,8 +141,7 @@ def _import(dataset: Dataset) -> ModuleType:
     except SyntaxError as error:
         _invalid(dataset, error.lineno or 1, error.msg)
     except Exception as error:  # noqa: BLE001 - it is the user's code, and may raise anything
-        lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__)]
-        _invalid(dataset, lines[-1] or 1, f"{type(error).__name__}: {error}")
+        _raised(dataset, error)
     return module
 
 
@@ -151,13 +150,23 @@ def _check(dataset: Dataset, sample: Sample) -> None:
     for table in sample.columns:
         if table not in dataset.tables:
             _invalid(dataset, 1, f"COLUMNS has a table {table!r} that dataset.toml does not have")
-    made = sample.post(0, random.Random(0))  # noqa: S311
+    try:
+        made = sample.post(0, random.Random(0))  # noqa: S311
+    except Exception as error:  # noqa: BLE001 - as above
+        _raised(dataset, error)
     if made.keys() != sample.columns.keys():
         _invalid(dataset, 1, f"post makes {sorted(made)}, COLUMNS has {sorted(sample.columns)}")
     for table, values in made.items():
         if len(values) != len(sample.columns[table]):
             wanted = len(sample.columns[table])
             _invalid(dataset, 1, f"post makes {len(values)} of {wanted} columns of {table}")
+
+
+def _raised(dataset: Dataset, error: Exception) -> NoReturn:
+    path = str(dataset.path / FILE)
+    frames = traceback.extract_tb(error.__traceback__)
+    lines = [frame.lineno or 1 for frame in frames if frame.filename == path]
+    _invalid(dataset, lines[-1] if lines else 1, f"{type(error).__name__}: {error}")
 
 
 def _invalid(dataset: Dataset, line: int, reason: str) -> NoReturn:

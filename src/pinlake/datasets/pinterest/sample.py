@@ -62,8 +62,8 @@ NO_TAGS = "N,o, ,T,a,g,s, ,A,v,a,i,l,a,b,l,e"
 NO_IMAGE = "Image src error."
 NO_STORY = "No description available Story format"
 STORY = "multi-video(story page format)"
-EMPTY_DESCRIPTIONS = ("No description available", "Untitled", "", " ", "Untitled", NO_STORY)
-SHORT_TITLES = ("Home", "E", "", " ", "Art.", "\u2728", "Ideas")
+SHORT_DESCRIPTIONS = ("No description available", "Untitled", "", " ", "Art.", NO_STORY)
+SHORT_TITLES = ("Home", "E", "", " ", "\u2728", "Ideas")
 
 
 def post(number: int, rng: Random) -> dict[str, tuple[Any, ...]]:
@@ -127,7 +127,7 @@ def _title(things: tuple[str, ...], crafts: tuple[str, ...], rng: Random) -> str
 def _description(title: str, things: tuple[str, ...], crafts: tuple[str, ...], rng: Random) -> str:
     kind = rng.random()
     if kind < 0.03:
-        return _one(EMPTY_DESCRIPTIONS, rng)
+        return _one(SHORT_DESCRIPTIONS, rng)
     if kind < 0.1:
         return title
     thing, craft, mood = _one(things, rng), _one(crafts, rng), _one(MOODS, rng).lower()
@@ -182,7 +182,7 @@ def _person(rng: Random) -> tuple[Any, ...]:
         FIRST_NAMES[int(least() * len(FIRST_NAMES))],
         LAST_NAMES[int(least() * len(LAST_NAMES))],
         20 + int(least() * 41),
-        str(FIRST_JOINED + timedelta(seconds=int(least() * JOINED_SECONDS))),
+        str(FIRST_JOINED + timedelta(seconds=int(least() ** 0.85 * JOINED_SECONDS))),
         _six_digits(-90 + 180 * least()),
         _six_digits(-180 + 360 * least()),
         COUNTRIES[int(least() * len(COUNTRIES))],
@@ -300,8 +300,9 @@ WORDS = {category: _words(text) for category, text in _CATEGORIES.items()}
 
 COUNTRIES = _list("""Afghanistan; Albania; Algeria; American Samoa; Andorra; Angola; Anguilla;
     Antarctica (the territory South of 60 deg S); Antigua and Barbuda; Argentina; Armenia;
-    Aruba; Australia; Austria; Azerbaijan; Bahamas; Bahrain; Bangladesh; Barbados; Belarus; Belgium; Belize;
-    Benin; Bermuda; Bhutan; Bolivia; Bosnia and Herzegovina; Botswana; Bouvet Island
+    Aruba; Australia; Austria; Azerbaijan; Bahamas; Bahrain; Bangladesh; Barbados;
+    Belarus; Belgium; Belize; Benin; Bermuda; Bhutan; Bolivia; Bosnia and Herzegovina; Botswana;
+    Bouvet Island
     (Bouvetoya); Brazil; British Indian Ocean Territory (Chagos Archipelago); British Virgin
     Islands; Brunei Darussalam; Bulgaria; Burkina Faso; Burundi; Cambodia; Cameroon; Canada;
     Cape Verde; Cayman Islands; Central African Republic; Chad; Chile; China; Christmas Island;
