@@ -62,7 +62,7 @@ def test_tables_of_other_columns_are_not_compared(tmp_path):
     home = lakehouse.home(tmp_path)
     lakehouse.write_table(home, "clean/pin", "SELECT 1 AS ind")
     lakehouse.write_table(home, "stream/pin", "SELECT 1::BIGINT AS ind")
-    with pytest.raises(ColumnsChanged, match="ind BIGINT.*ind INT"):
+    with pytest.raises(ColumnsChanged, match=r"ind BIGINT.*ind INT"):
         differences(OpenLake(home, lakehouse.dataset(tmp_path)), "pin")
 
 

@@ -16,7 +16,7 @@ from pinlake.query.lake import OpenLake, TableState
 REASONS = Path(__file__).with_name("reasons.sql")
 EXAMPLES = 3
 ASK = "pinlake query {} --from stream"
-SAMPLE = 'pinlake query --format json --sql "SELECT * FROM {} LIMIT 10"'  # noqa: S608 - to be copied
+SAMPLE = 'pinlake query --format json --sql "SELECT * FROM {} LIMIT 10"'
 SAMPLED = "Ask anything, in Spark's SQL."
 NEXT = (
     ("pinlake up", "Run the gateway and every stage for as long as you like."),

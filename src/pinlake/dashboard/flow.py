@@ -29,11 +29,11 @@ class Sent(msgspec.Struct, frozen=True):
 
 
 class LogCount(msgspec.Struct, frozen=True):
-    """The records that a topic or stream holds, and the table that claims it (or None)."""
+    """The records that a topic or stream holds, and the tables that claim it."""
 
     name: str
     kind: Kind
-    table: str | None
+    tables: tuple[str, ...]
     records: int
 
 
@@ -81,16 +81,19 @@ class FlowCounts(msgspec.Struct, frozen=True):
 
         Exact once the route has drained; by streams, where each record is one row.
         """
-        if route == "batch":
-            raw = sum(
-                self.rows_of(f"raw/{count.name.partition('/')[2]}")
-                for count in self.in_folder("clean")
-            )
-            return max(0, raw - self.rows("clean") - self.rows("quarantine/clean"))
-        claimed = sum(
-            count.records for count in self.log if count.kind == Kind.STREAM and count.table
-        )
-        return max(0, claimed - self.rows("stream") - self.rows("quarantine/stream"))
+        return self._batch_duplicates() if route == "batch" else self._stream_duplicates()
+
+    def _batch_duplicates(self) -> int:
+        cleaned = (count.name.removeprefix("clean/") for count in self.in_folder("clean"))
+        raw = sum(self.rows_of(f"raw/{name}") for name in cleaned)
+        return max(0, raw - self.rows("clean") - self.rows("quarantine/clean"))
+
+    def _stream_duplicates(self) -> int:
+        claimed = [count for count in self.log if count.kind == Kind.STREAM and count.tables]
+        names = {name for count in claimed for name in count.tables}
+        kept = sum(self.rows_of(f"stream/{name}") for name in names)
+        sent = sum(count.records for count in claimed)
+        return max(0, sent - kept - self.rows("quarantine/stream"))
 
     def rows_of(self, table: str) -> int:
         """Return the rows of a table, 0 where there is none."""
@@ -116,11 +119,11 @@ def _log_counts(dataset: Dataset, log: LogReader) -> tuple[LogCount, ...]:
     )
 
 
-def _claimed_by(dataset: Dataset, name: LogName) -> str | None:
+def _claimed_by(dataset: Dataset, name: LogName) -> tuple[str, ...]:
     if name.kind == Kind.TOPIC:
         table = dataset.table_of_topic(name.name)
-        return table.name if table else None
-    return ", ".join(table.name for table, _ in dataset.tables_of_stream(name.name)) or None
+        return (table.name,) if table else ()
+    return tuple(table.name for table, _ in dataset.tables_of_stream(name.name))
 
 
 def _held(log: LogReader, name: LogName) -> int:
