@@ -2,9 +2,17 @@
 
 import duckdb
 import pytest
+
 import real_rows as rows_beside_the_project
 import spark_session
 from requirements_of_tests import require
+
+
+def pytest_collection_modifyitems(items):
+    """Let pyspark leave its sockets to the garbage collector, as it does."""
+    for item in items:
+        if item.get_closest_marker("spark"):
+            item.add_marker(pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning"))
 
 
 @pytest.fixture(scope="session")
