@@ -54,6 +54,7 @@ def open_writer(path: Path) -> sqlite3.Connection:
             "fullfsync = 1",
             "checkpoint_fullfsync = 1",
             "secure_delete = fast",
+            "wal_autocheckpoint = 16384",  # the committer does it sooner, after it has answered
             "journal_size_limit = 67108864",
         ):
             connection.execute(f"PRAGMA {pragma}")
