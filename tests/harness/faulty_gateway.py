@@ -1,6 +1,8 @@
 """A gateway that fails by script: it drops connections, throttles, refuses, and keeps what it took."""
 
+import contextlib
 import json
+import socket
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -14,13 +16,13 @@ class FaultyGateway:
     A step is OK, DROP, LOSE, a status, (status, headers) or (status, headers, body).
     """
 
-    def __init__(self, script=()):
+    def __init__(self, script=(), port=0):
         self.script = list(script)
         self.requests = []
         self.taken = []
-        self.connections = 0
+        self.sockets = []
         self._lock = threading.Lock()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
+        self._server = ThreadingHTTPServer(("127.0.0.1", port), _handler(self))
         self._server.daemon_threads = True
         self.url = f"http://127.0.0.1:{self._server.server_port}"
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
@@ -33,6 +35,14 @@ class FaultyGateway:
         self._server.shutdown()
         self._thread.join()
         self._server.server_close()
+        for each in self.sockets:
+            with contextlib.suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)
+
+    @property
+    def connections(self):
+        """How many connections were opened."""
+        return len(self.sockets)
 
     def rows(self, route):
         """Return the rows that a topic or stream took, in order."""
@@ -90,7 +100,7 @@ def _handler(gateway):
 
         def setup(self):
             super().setup()
-            gateway.connections += 1
+            gateway.sockets.append(self.connection)
 
         def do_POST(self):
             body = self.rfile.read(int(self.headers["Content-Length"]))
