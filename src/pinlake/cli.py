@@ -82,9 +82,24 @@ def demo(
 
     Example: `pinlake demo --posts 2000`
     """
-    from pinlake.run.demo import run_demo
+    from rich.console import Console
 
-    run_demo(*_open(home, dataset, create=True), posts=posts, json=json)
+    from pinlake.query.lake import OpenLake
+    from pinlake.run.demo import run_demo
+    from pinlake.run.present import Presenter
+    from pinlake.run.progress import FlowProgress
+    from pinlake.run.tell import quiet, summary, tell
+
+    opened, held = _open(home, dataset, create=True)
+    console = quiet() if json else Console()
+    result = run_demo(opened, held, posts=posts, progress=FlowProgress(console))
+    lake = OpenLake(opened, held)
+    if json:
+        Presenter(json=True).say("", **summary(opened, lake, result))
+    else:
+        tell(console, opened, lake, result)
+    if not result.agreed:
+        raise typer.Exit(1)
 
 
 @app.command()

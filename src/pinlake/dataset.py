@@ -9,7 +9,9 @@ from typing import Literal
 
 import msgspec
 
+from pinlake import record
 from pinlake.errors import DatasetUnknown
+from pinlake.record import LogName
 
 FILE = "dataset.toml"
 SHIPPED = Path(__file__).parent / "datasets"
@@ -102,6 +104,13 @@ class Dataset(msgspec.Struct, frozen=True):
     producer: Emulation
     rows: int  # rows that `pinlake sample` makes by default
     functions_sql: str = ""  # the data set's own Spark SQL functions, or nothing
+
+    def log_names(self, user_id: str) -> tuple[LogName, ...]:
+        """Return the first topic and stream of each table, with a user's id filled in."""
+        topics = (table.topics[0] for table in self.tables.values() if table.topics)
+        streams = (table.streams[0].name for table in self.tables.values() if table.streams)
+        names = [*map(record.topic, topics), *map(record.stream, streams)]
+        return tuple(LogName(each.kind, each.name.replace("{id}", user_id)) for each in names)
 
     def table_of_topic(self, topic: str) -> Table | None:
         """Return the table that claims a topic, or None; a table's own name is its topic too."""

@@ -1,0 +1,174 @@
+"""What every protocol of the gateway shares: requests, responses, routes and the way to the log."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
+from typing import Any, Protocol
+from urllib.parse import parse_qs
+
+import msgspec
+
+from pinlake.errors import TopicExists, TopicUnknown
+from pinlake.log.base import Append, Attributes, Log, PartitionSpec, Position, TopicState
+from pinlake.record import LogName
+from pinlake.settings import Settings
+
+JSON = b"application/json"
+
+
+class Request(msgspec.Struct, frozen=True):
+    """One HTTP request. ``path`` is decoded and canonical: no stage, no doubled slash.
+
+    ``headers`` has lower-case names. ``parameters`` are what the route's braces took.
+    """
+
+    method: str
+    path: str
+    query: bytes
+    headers: Mapping[bytes, bytes]
+    body: bytes
+    parameters: Mapping[str, str] = {}
+
+    def header(self, name: bytes) -> str:
+        """Return a header's value, empty where it is absent."""
+        return self.headers.get(name, b"").decode("latin-1")
+
+    def argument(self, name: str) -> str | None:
+        """Return the first value of a query parameter, or None."""
+        values = parse_qs(self.query.decode("latin-1"), keep_blank_values=True).get(name)
+        return values[0] if values else None
+
+
+class Response(msgspec.Struct, frozen=True):
+    """One HTTP answer. ``headers`` are beside Content-Type and Content-Length."""
+
+    status: int
+    body: bytes = b""
+    content_type: bytes = JSON
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+
+
+Handler = Callable[[Request], Awaitable[Response]]
+
+
+class Route(msgspec.Struct, frozen=True):
+    """A method and a path such as ``/topics/{topic}``, what answers it, and a line for the docs.
+
+    ``protocol`` is a label of metrics: kafka, kinesis or gateway.
+    """
+
+    method: str
+    path: str
+    handler: Handler
+    title: str
+    protocol: str
+
+
+class ProtocolModule(Protocol):
+    """What a protocol brings."""
+
+    def routes(self) -> Sequence[Route]:
+        """Return the routes, the more special before the more general."""
+        ...
+
+
+class Context:
+    """What handlers need: the log, the settings, the clock (milliseconds since the epoch).
+
+    Belongs to one event loop. Topics' states are kept, so that a put asks no
+    disk; they change through this context alone, for a log has one writer.
+    """
+
+    def __init__(self, log: Log, settings: Settings, clock: Callable[[], int]) -> None:
+        self.log, self.settings, self.clock = log, settings, clock
+        self._states: dict[LogName, TopicState] = {}
+        self._finished: deque[tuple[asyncio.Future[list[Position]], Any, Any]] = deque()
+        self._woken = False
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    def append(self, appends: Sequence[Append]) -> asyncio.Future[list[Position]]:
+        """Append all or nothing; await the first position of each, which comes after the sync.
+
+        Fails with TopicUnknown, PartitionUnknown or LogFailed.
+        """
+        if self._loop is None:
+            self._loop = asyncio.get_running_loop()
+        future: asyncio.Future[list[Position]] = self._loop.create_future()
+        self.log.submit(appends, partial(self._done, future))
+        return future
+
+    async def state(self, name: LogName) -> TopicState:
+        """Return a topic's state from memory (its ends are old), or raise TopicUnknown."""
+        state = self._states.get(name)
+        if state is None:
+            state = self._states[name] = await self.current(name)
+        return state
+
+    async def current(self, name: LogName) -> TopicState:
+        """Return the state of a topic or stream as it is now, or raise TopicUnknown."""
+        return await asyncio.to_thread(self.log.describe, name)
+
+    async def state_or_create(
+        self, name: LogName, partitions: Sequence[PartitionSpec], attributes: Attributes
+    ) -> TopicState:
+        """Return a topic's state; make the topic where it is absent, though many ask at once."""
+        try:
+            return await self.state(name)
+        except TopicUnknown:
+            try:
+                return await self.create(name, partitions, attributes)
+            except TopicExists:
+                return await self.state(name)
+
+    async def create(
+        self, name: LogName, partitions: Sequence[PartitionSpec], attributes: Attributes
+    ) -> TopicState:
+        """Make a topic or stream durably, or raise TopicExists."""
+        state = await asyncio.to_thread(self.log.create, name, partitions, attributes)
+        self._states[name] = state
+        return state
+
+    async def delete(self, name: LogName) -> None:
+        """Delete a topic or stream durably, or raise TopicUnknown."""
+        self._states.pop(name, None)
+        await asyncio.to_thread(self.log.delete, name)
+        self._states.pop(name, None)
+
+    async def alter(self, name: LogName, **changes: Any) -> TopicState:
+        """Change a topic as the log's ``alter`` does, and return its state."""
+        self._states.pop(name, None)
+        state = await asyncio.to_thread(partial(self.log.alter, name, **changes))
+        self._states[name] = state
+        return state
+
+    def _done(
+        self,
+        future: asyncio.Future[list[Position]],
+        positions: list[Position] | None,
+        error: Exception | None,
+    ) -> None:
+        """Note an answer on the log's thread; wake the loop once for all that come together."""
+        self._finished.append((future, positions, error))
+        if not self._woken:
+            self._woken = True
+            assert self._loop is not None
+            self._loop.call_soon_threadsafe(self._settle)
+
+    def _settle(self) -> None:
+        self._woken = False
+        while self._finished:
+            future, positions, error = self._finished.popleft()
+            if future.done():
+                continue
+            if error is None:
+                future.set_result(positions)
+            else:
+                future.set_exception(error)
+
+
+def json_response(value: Any, status: int = 200, content_type: bytes = JSON) -> Response:
+    """Return a value as a JSON answer."""
+    return Response(status, msgspec.json.encode(value), content_type)

@@ -1,0 +1,64 @@
+"""Shard iterators: stateless, signed, stamped with their time."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+from collections.abc import Callable
+
+import msgspec
+
+from pinlake.gateway import kinesis_errors as errors
+from pinlake.gateway.kinesis_errors import Refused
+
+LIFETIME_MS = 300_000
+SIGNATURE_BYTES = 16
+
+
+class ShardIterator(msgspec.Struct, frozen=True, array_like=True):
+    """The next position to read of a shard. Times are milliseconds since the epoch.
+
+    ``stream_created`` tells a stream from one of the same name made later.
+    """
+
+    stream: str
+    stream_created: int
+    shard: int
+    position: int
+    created: int
+
+    def sealed(self, key: bytes) -> str:
+        """Return the iterator as text that only a holder of the key can make."""
+        body = msgspec.json.encode(self)
+        return base64.b64encode(_signature(body, key) + body).decode()
+
+
+def opened(text: str, key_for: Callable[[str], bytes], now: int) -> ShardIterator:
+    """Return what a sealed iterator says; ``key_for`` returns the key of a stream's iterators.
+
+    Refuses one that is not ours (InvalidArgumentException) or older than 300
+    seconds (ExpiredIteratorException): it survives a restart, for the key does.
+    """
+    try:
+        sealed = base64.b64decode(text, validate=True)
+        signature, body = sealed[:SIGNATURE_BYTES], sealed[SIGNATURE_BYTES:]
+        iterator = msgspec.json.decode(body, type=ShardIterator)
+        genuine = hmac.compare_digest(signature, _signature(body, key_for(iterator.stream)))
+    except (binascii.Error, ValueError):
+        genuine = False
+    if not genuine:
+        raise Refused(errors.INVALID_ARGUMENT, reason="Invalid ShardIterator.")
+    if now - iterator.created > LIFETIME_MS:
+        raise Refused(errors.EXPIRED_ITERATOR, created=iterator.created, now=now)
+    return iterator
+
+
+def key_of(log_id: str) -> bytes:
+    """Return the signing key of a log's iterators."""
+    return hashlib.sha256(f"pinlake shard iterator {log_id}".encode()).digest()
+
+
+def _signature(body: bytes, key: bytes) -> bytes:
+    return hmac.digest(key, body, "sha256")[:SIGNATURE_BYTES]

@@ -1,0 +1,70 @@
+"""Finds the route of a path as real clients write it: a stage in front, doubled slashes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import NamedTuple
+from urllib.parse import unquote_to_bytes
+
+from pinlake.gateway.base import Route
+
+PARAMETER = re.compile(r"\{(\w+)\}")
+
+
+class Match(NamedTuple):
+    """What a path leads to. ``route`` None: the path takes other methods (``allowed``)."""
+
+    route: Route | None
+    path: str
+    parameters: dict[str, str]
+    allowed: tuple[str, ...]
+
+
+class Table:
+    """All routes, found by the canonical path."""
+
+    def __init__(self, routes: Sequence[Route]) -> None:
+        self.routes = tuple(routes)
+        self._compiled = [(_pattern(route.path), route) for route in routes]
+
+    def find(self, method: str, raw_path: bytes) -> Match | None:
+        """Return what a request's path leads to, or None for no such path.
+
+        Slashes that are doubled or stand behind do not count. The first segment
+        is a stage, as API Gateway has it, only if the path matches no route with
+        it and one without.
+        """
+        path = canonical(raw_path)
+        return self._find(method, path) or self._find(method, _without_stage(path))
+
+    def _find(self, method: str, path: str | None) -> Match | None:
+        if path is None:
+            return None
+        allowed: dict[str, None] = {}
+        parameters: dict[str, str] = {}
+        for pattern, route in self._compiled:
+            match = pattern.fullmatch(path)
+            if match is None:
+                continue
+            if route.method == method:
+                return Match(route, path, match.groupdict(), ())
+            parameters = parameters or match.groupdict()
+            allowed[route.method] = None
+        return Match(None, path, parameters, tuple(allowed)) if allowed else None
+
+
+def canonical(raw_path: bytes) -> str:
+    """Return a path decoded, without empty segments: ``/a//b/`` is ``/a/b``."""
+    segments = (segment for segment in raw_path.split(b"/") if segment)
+    return "/" + "/".join(unquote_to_bytes(each).decode("utf-8", "replace") for each in segments)
+
+
+def _without_stage(path: str) -> str | None:
+    """Return the path behind its first segment, or None where there is none."""
+    _, _, rest = path[1:].partition("/")
+    return f"/{rest}" if rest else None
+
+
+def _pattern(path: str) -> re.Pattern[str]:
+    return re.compile(PARAMETER.sub(r"(?P<\1>[^/]+)", path))

@@ -1,0 +1,111 @@
+"""The gateway as a process: opens the log, listens, and stops cleanly."""
+
+from __future__ import annotations
+
+import contextlib
+import ipaddress
+import signal
+import socket
+from collections.abc import Callable, Iterator, Sequence
+
+import uvicorn
+
+from pinlake.errors import AddressRefused, AddressTaken, TopicExists
+from pinlake.gateway.app import Gateway
+from pinlake.log.base import Log, PartitionSpec
+from pinlake.log.open import open_log
+from pinlake.record import LogName
+from pinlake.settings import Home
+
+BACKLOG = 2048
+STOP_SECONDS = 5
+
+
+def serve(
+    home: Home,
+    *,
+    host: str,
+    port: int,
+    insecure: bool = False,
+    create: Sequence[LogName] = (),
+    announce: Callable[[str], None],
+) -> None:
+    """Run the gateway until SIGTERM or Ctrl-C; what is being asked is answered first.
+
+    ``port`` 0 takes a free one. ``create`` are topics and streams to make at
+    start; ``announce`` is called with the URL once it listens. Raises
+    AddressRefused, AddressTaken, LogInUse, LogUnusable.
+    """
+    check_address(host, insecure=insecure)
+    home.path.mkdir(parents=True, exist_ok=True)
+    with contextlib.closing(open_log(home.log_url)) as log, _listening(host, port) as listening:
+        _create(log, create)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, signal.SIG_IGN)  # uvicorn raises it again once it has stopped
+        Server(_config(Gateway(log, home.settings)), announce).run(sockets=[listening])
+
+
+def check_address(host: str, *, insecure: bool) -> None:
+    """Raise AddressRefused for an address that others reach, unless the user takes the risk."""
+    if not (insecure or is_loopback(host)):
+        raise AddressRefused(host=host)
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether only this machine can reach an address."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+class Server(uvicorn.Server):
+    """Uvicorn that tells when it listens."""
+
+    def __init__(self, config: uvicorn.Config, announce: Callable[[str], None]) -> None:
+        super().__init__(config)
+        self._announce = announce
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start to listen, then tell where."""
+        await super().startup(sockets)
+        if sockets and self.started:
+            self._announce(_url(sockets[0]))
+
+
+def _config(app: Gateway) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        loop="uvloop",
+        http="httptools",
+        ws="none",
+        access_log=False,
+        log_level="warning",
+        server_header=False,
+        timeout_graceful_shutdown=STOP_SECONDS,
+    )
+
+
+@contextlib.contextmanager
+def _listening(host: str, port: int) -> Iterator[socket.socket]:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as listening:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listening.bind((host, port))
+        except OSError as error:
+            raise AddressTaken(host=host, port=port, reason=error.strerror or error) from error
+        listening.listen(BACKLOG)
+        listening.setblocking(False)
+        yield listening
+
+
+def _create(log: Log, names: Sequence[LogName]) -> None:
+    for name in names:
+        with contextlib.suppress(TopicExists):
+            log.create(name, (PartitionSpec(),))
+
+
+def _url(listening: socket.socket) -> str:
+    host, port = listening.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
