@@ -99,3 +99,13 @@ def commit_until_killed(folder, steps, numbers):
             number=number,
             counts={"rows": 10},
         )
+
+
+def run_stage_until_killed(folder, stage, steps):
+    """Run a stage once over the home of ``stage_homes``; die at a step on the disk."""
+    import stage_homes
+    from pinlake.stage import start
+
+    home, dataset = stage_homes.open_home(Path(folder))
+    start.Lake = lambda _url: KillingLake(folder + "/home/lake", steps)
+    stage_homes.once(stage, home, dataset)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import multiprocessing
 import threading
 
-import lake_processes
 import pytest
 
+import lake_processes
 from pinlake.errors import WriterBusy
 from pinlake.lake import progress
 from pinlake.lake.progress import Plan, Plans, Range

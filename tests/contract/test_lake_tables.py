@@ -7,12 +7,12 @@ import multiprocessing
 from collections import Counter
 
 import duckdb
-import lake_processes
 import pytest
 from deltalake import DeltaTable, Field, Schema
 from deltalake.schema import ArrayType, PrimitiveType, StructType
-from lake_processes import SCHEMA, rows_of
 
+import lake_processes
+from lake_processes import SCHEMA, rows_of
 from pinlake.errors import ColumnsChanged, SettingInvalid, TableBroken
 from pinlake.lake import commits, handle, tables
 from pinlake.lake.store import Lake
@@ -252,7 +252,7 @@ def test_a_lake_elsewhere_than_on_disk_is_refused():
 
 
 @pytest.mark.parametrize("shared", [True, False])
-def test_processes_that_race_commit_each_number_of_an_application_once(tmp_path, lake, shared):
+def test_processes_that_race_commit_each_number_of_an_application_once(lake, shared):
     context = multiprocessing.get_context("forkserver")
     start, found = context.Event(), context.Queue()
     processes = [

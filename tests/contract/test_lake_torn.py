@@ -5,8 +5,8 @@ from __future__ import annotations
 import duckdb
 import pytest
 from deltalake import DeltaTable
-from lake_processes import SCHEMA, rows_of
 
+from lake_processes import SCHEMA, rows_of
 from pinlake.lake import commits, tables
 from pinlake.lake.store import Lake
 
@@ -80,7 +80,7 @@ def test_a_newest_commit_whose_file_is_torn_is_set_aside_too(lake, damage):
 def test_an_earlier_torn_commit_is_not_taken_for_the_newest(lake):
     path = lake.path(commits.path(TABLE, 2))
     path.write_bytes(b"{")
-    with pytest.raises(Exception, match="version 2|raw/race"):
+    with pytest.raises(Exception, match="version 2"):
         tables.added(lake, TABLE, 0, 3)
     assert path.exists()
 

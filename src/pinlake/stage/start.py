@@ -75,7 +75,7 @@ def open_crew(
             assert log is not None
             yield lake, Sink(lake, log, _rotation(settings), _of_table(dataset, wanted))
             return
-        engine = opened.enter_context(closing(_engine(lake, log)))
+        engine = opened.enter_context(closing(_engine(lake, log, dataset.functions_sql)))
         yield (
             lake,
             _engine_crew(
@@ -115,10 +115,10 @@ def _engine_crew(
     )
 
 
-def _engine(lake: Lake, log: LogReader | None) -> Engine:
+def _engine(lake: Lake, log: LogReader | None, functions_sql: str) -> Engine:
     from pinlake.engine.duckdb import DuckdbEngine
 
-    return DuckdbEngine(lake, log)
+    return DuckdbEngine(lake, log, functions_sql)
 
 
 def _rotation(settings: Settings) -> Rotation:
