@@ -85,9 +85,12 @@ class SqliteLogReader:
             while self._opened:
                 self._opened.pop().close()
 
-    def _connection(self) -> sqlite3.Connection:
+    def _check_open(self) -> None:
         if self._reading_ended:
             raise LogClosed
+
+    def _connection(self) -> sqlite3.Connection:
+        self._check_open()
         connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
         if connection is None:
             connection = self._local.connection = file.open_reader(self._path)

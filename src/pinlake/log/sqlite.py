@@ -53,12 +53,12 @@ class SqliteLog(SqliteLogReader):
 
     def names(self, kind: str) -> list[str]:
         """Return the names of all topics or all streams, sorted, from memory."""
-        self._connection()
+        self._check_open()
         return self._store.topics.of_kind(kind)
 
     def describe(self, name: LogName) -> TopicState:
         """Return the state of a topic or stream from memory, or raise TopicUnknown."""
-        self._connection()
+        self._check_open()
         return self._store.topics[name].state()
 
     def create(
@@ -133,9 +133,10 @@ class SqliteLog(SqliteLogReader):
         group = gather(self._store.topics, submissions)
         reason = self._store_records(group)
         for done, firsts in group.accepted:
-            waiting.tell(
-                done, *((firsts, None) if reason is None else (None, LogFailed(reason=reason)))
-            )
+            if reason is None:
+                waiting.tell(done, firsts, None)
+            else:
+                waiting.tell(done, None, LogFailed(reason=reason))
         for done, error in group.refused:
             waiting.tell(done, None, error)
         self._checkpoint()
@@ -159,6 +160,6 @@ def _settle(future: Future[Result], call: Callable[[], Result]) -> None:
     try:
         future.set_result(call())
     except sqlite3.Error as error:
-        future.set_exception(LogFailed(reason=error))
+        future.set_exception(LogFailed(reason=str(error)))
     except Exception as error:  # noqa: BLE001 it is the waiting caller's
         future.set_exception(error)
