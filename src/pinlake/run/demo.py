@@ -157,6 +157,8 @@ def _post(
             via=route,
             posts=posts,
             user_id=USER_ID,
+            seed=None,
+            rate=None,
             state=home.producer_path / f"{route}-{USER_ID}.json",
             progress=lambda at: advance(at.posts),
         )
