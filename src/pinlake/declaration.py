@@ -264,4 +264,4 @@ def _question(path: Path) -> Question:
 
 def _unknown(kind: str, name: str, known: Iterable[str]) -> str:
     nearest = difflib.get_close_matches(name, list(known), n=1, cutoff=0.0)
-    return f"there is no {kind} {name!r}; did you mean {nearest[0]!r}?"
+    return f"there is no {kind} {name!r}, the nearest is {nearest[0]!r}"

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from pinlake.engine import check, dialect, functions
+from pinlake.engine import agreement, dialect, functions
 from reference import words
 from sql_engines import DuckEngine, SparkEngine
 
@@ -226,5 +226,5 @@ def test_the_table_covers_every_word_and_every_function_that_check_lets_pass():
     seen = {
         type(node) for each in expressions for node in dialect.select(f"SELECT {each} AS v").walk()
     }
-    allowed = {*check.ROW_WISE, *check.AGGREGATES, *check.GUARDED}
+    allowed = {*agreement.ROW_WISE, *agreement.AGGREGATES, *agreement.GUARDED}
     assert {kind.__name__ for kind in allowed - seen} == set()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -102,7 +103,7 @@ def _described(connection: duckdb.DuckDBPyConnection, source: str) -> list[tuple
 def _fault(where: str, sql: str, error: duckdb.Error) -> SqlRefused:
     """Return DuckDB's fault at the first line that holds the name it complains about."""
     message = str(error).split("\n")[0].rstrip(".!")
-    names = message.split('"')[1::2]
+    names = re.findall(r'(?<=")[^" ]+(?=")|(?<=with name )\w+', message)
     lines = sql.casefold().splitlines()
     found = (n for name in names for n, line in enumerate(lines, 1) if name.casefold() in line)
     return SqlRefused(where=where, line=next(found, 1), reason=message)
