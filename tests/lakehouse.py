@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
+from threading import Event
 
 import duckdb
+import msgspec
 from deltalake import write_deltalake
 
 from pinlake.dataset import Dataset, Emulation, Question, Table
+from pinlake.home import open_home
+from pinlake.log.open import open_log
 from pinlake.query.lake import OpenLake
+from pinlake.record import Partition, Record, stream, topic
 from pinlake.settings import Home, Settings
+from pinlake.source.sample import generate
+from pinlake.stage.loop import run_stage
 
+USER = "0abc12345678"
 FOLDER = Path(__file__).parent
 
 GEO = """
@@ -77,3 +85,22 @@ def small_lake(path: Path, **questions: str) -> OpenLake:
     write_table(made, "raw/0abc12345678.pin", PIN)
     write_table(made, "quarantine/load/pin", QUARANTINE)
     return OpenLake(made, dataset(path, **questions))
+
+
+def posted_home(path: Path, posts: int) -> tuple[Home, Dataset]:
+    """Make a home whose log holds sample posts by both routes, and take them through every stage.
+
+    Every tenth post is sent twice, and each topic and stream gets one record that lacks its columns.
+    """
+    home, known = open_home(path, "pinterest", create=True)
+    log = open_log(home.log_url)
+    for table in known.producer.order:
+        rows = [msgspec.json.encode(row) for row in generate(known, table, 0, posts)]
+        values = [*rows, *rows[::10], b'{"no": "key"}']
+        for name in (topic(f"{USER}.{table}"), stream(f"streaming-{USER}-{table}")):
+            log.create(name)
+            log.append(Partition(name, 0), [Record(value) for value in values])
+    log.close()
+    for stage in ("sink", "load", "clean", "stream"):
+        run_stage(stage, home, known, table=None, once=True, stop=Event())
+    return home, known

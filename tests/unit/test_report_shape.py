@@ -72,6 +72,11 @@ def test_the_winners_of_each_year_are_bars_with_ties():
     assert [bar.labels for bar in shape.bars][-2:] == [(2021, "quotes"), (2021, "tattoos")]
 
 
+def test_many_ties_of_a_year_are_no_series():
+    rows = [(2018 + n // 2, f"category {n % 8}", 5) for n in range(12)]
+    assert isinstance(shape_of(GROUPED, rows), Bars)
+
+
 def test_few_labels_stay_in_the_order_of_the_answer():
     rows = [("b", "x", 1), ("a", "y", 9)]
     shape = shape_of(RANKED, rows)

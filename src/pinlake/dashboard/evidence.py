@@ -46,12 +46,17 @@ def schemas(lake: OpenLake, flow: FlowCounts) -> str:
 
 
 def quarantine(lake: OpenLake, flow: FlowCounts) -> str:
-    """Return the reasons and a few examples of every quarantine table that has rows."""
+    """Return how many records were set aside where and why, with a few of each table."""
     held = [count for count in flow.tables if count.name.startswith("quarantine/") and count.rows]
     if not held:
         return '<p class="card empty">Nothing was set aside.</p>'
-    each = "".join(_quarantine_card(lake, count) for count in held)
-    return f'<div class="stack">{each}</div>'
+    rows = "".join(_reasons(lake, count) for count in held)
+    examples = "".join(_examples(lake, count) for count in held)
+    return (
+        '<div class="card"><div class="wide"><table class="list"><thead><tr>'
+        f"{_head('table', '')}{_head('reason', '')}{_head('records', 'number')}</tr></thead>"
+        f"<tbody>{rows}</tbody></table></div>{examples}</div>"
+    )
 
 
 def commands(lake: OpenLake) -> str:
@@ -77,7 +82,7 @@ def _agreement_row(difference: Difference) -> str:
     verdict = (
         '<span class="yes">\N{CHECK MARK} equal</span>'
         if difference.equal
-        else f'<span class="no">\N{BALLOT X} differ</span>{_examples(difference)}'
+        else f'<span class="no">\N{BALLOT X} differ</span>{_only_in_one(difference)}'
     )
     return (
         f'<tr><th scope="row">{html.escape(difference.table)}</th>'
@@ -87,7 +92,7 @@ def _agreement_row(difference: Difference) -> str:
     )
 
 
-def _examples(difference: Difference) -> str:
+def _only_in_one(difference: Difference) -> str:
     sides = (("clean", difference.clean_examples), ("stream", difference.stream_examples))
     rows = "".join(
         f"<li>only in {side}: <code>{html.escape(text(row))}</code></li>"
@@ -139,14 +144,20 @@ def _unclaimed(lake: OpenLake, flow: FlowCounts) -> str:
     return f'<p class="note">Also there, as they came: {items}</p>'
 
 
-def _quarantine_card(lake: OpenLake, count: TableCount) -> str:
-    sql = REASONS.read_text("utf-8")
-    reasons = lake.select(sql, {"quarantined": count.name}, where=count.name)
-    examples = lake.table(count.name)
+def _reasons(lake: OpenLake, count: TableCount) -> str:
+    answer = lake.select(REASONS.read_text("utf-8"), {"quarantined": count.name}, count.name)
+    return "".join(
+        f'<tr><th scope="row"><code>{html.escape(count.name)}</code></th>'
+        f'<td>{html.escape(text(reason))}</td><td class="number">{records:,}</td></tr>'
+        for reason, records in answer.iterate()
+    )
+
+
+def _examples(lake: OpenLake, count: TableCount) -> str:
+    answer = lake.table(count.name)
+    name = html.escape(count.name)
     return (
-        f'<div class="card"><h3>{html.escape(count.name)}</h3>'
-        f'<div class="rows">{html_table(reasons.columns, reasons.rows())}</div>'
-        f"<details><summary>Examples</summary>"
-        f'<div class="rows">{html_table(examples.columns, islice(examples.iterate(), EXAMPLES))}'
-        "</div></details></div>"
+        f"<details><summary>Examples of <code>{name}</code></summary>"
+        f'<div class="rows" tabindex="0" role="region" aria-label="{name}">'
+        f"{html_table(answer.columns, islice(answer.iterate(), EXAMPLES))}</div></details>"
     )

@@ -17,6 +17,7 @@ SERIES = 6
 POINTS = 12
 BARS = 20
 TOP = 15
+FILLED = 0.5
 
 
 class Figure(msgspec.Struct, frozen=True):
@@ -91,7 +92,7 @@ def shape_of(columns: Sequence[Column], rows: Sequence[Row]) -> Shape:
     if measure is None:
         return Plain()
     labels = [place for place in range(len(columns)) if place not in (time, measure)]
-    if time is not None and len(labels) <= 1 and not _one_per_point(rows, time, labels):
+    if time is not None and len(labels) <= 1 and not _sparse(rows, time, labels):
         return _over_time(columns[measure].name, rows, (time, labels, measure))
     leading = labels if time is None else [time, *labels]
     return _bars(columns[measure].name, rows, leading, measure)
@@ -115,9 +116,12 @@ def _measure(columns: Sequence[Column]) -> int | None:
     return next((place for place in reversed(numbers) if place != time), None)
 
 
-def _one_per_point(rows: Sequence[Row], time: int, labels: Sequence[int]) -> bool:
-    """Tell the winner of each year, ties included, from a series of each label."""
-    return bool(labels) and len(rows) <= 1.5 * len({row[time] for row in rows})
+def _sparse(rows: Sequence[Row], time: int, labels: Sequence[int]) -> bool:
+    """Tell the few labels of each point, such as its winners, from a series of each label."""
+    if not labels:
+        return False
+    cells = len({row[time] for row in rows}) * len({row[labels[0]] for row in rows})
+    return len(rows) < FILLED * cells
 
 
 def _over_time(
