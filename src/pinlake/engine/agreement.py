@@ -55,7 +55,7 @@ NUMBERS = (exp.Floor, exp.Length, exp.StrPosition, exp.Literal, exp.Null, exp.Ne
 SAFE_CASTS = (*AGGREGATES, exp.Window, exp.WithinGroup, *PARTS_OF_DATES, *NUMBERS)
 """What may be cast: whole numbers whose width the engines see differently, and constants."""
 
-FRACTIONS = (*exp.DataType.REAL_TYPES, exp.DataType.Type.DECIMAL)
+FRACTIONS = exp.DataType.REAL_TYPES
 
 REGEXP_TRAPS = (
     (r"\$", r"$ as an end lets a newline follow in Spark: write \\z"),
