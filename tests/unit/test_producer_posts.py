@@ -290,11 +290,12 @@ def test_a_torn_state_file_is_named_and_nothing_is_sent(run, tmp_path):
         ({"url": "http://127.0.0.1:port"}, "url"),
     ],
 )
-def test_what_cannot_be_posted_is_refused_before_anything_is_sent(run, others, name):
+def test_what_cannot_be_posted_is_refused_before_anything_is_sent(run, tmp_path, others, name):
     with FaultyGateway() as gateway:
         with pytest.raises(SettingInvalid, match=f"post: {name} = "):
             run(**{"url": gateway.url, **others})
         assert not gateway.requests
+    assert not (tmp_path / "producer").exists()
 
 
 def test_a_table_without_such_a_route_is_refused(source, tmp_path):

@@ -39,6 +39,10 @@ class Client(Protocol):
     refused for good. Raises GatewayUnreachable; then any of them may be in.
     """
 
+    def route(self, table: Table) -> str:
+        """Return the topic or stream of a table; raises SettingInvalid."""
+        ...
+
     def send(self, table: Table, rows: Sequence[Row]) -> Outcome:
         """Send rows of one table in one request."""
         ...
@@ -50,9 +54,13 @@ class KafkaRestClient:
     def __init__(self, connection: Connection, user_id: str) -> None:
         self._connection, self._user_id = connection, user_id
 
+    def route(self, table: Table) -> str:
+        """Return the topic of a table."""
+        return _named(table.topics, self._user_id, table)
+
     def send(self, table: Table, rows: Sequence[Row]) -> Outcome:
         """Send rows of one table in one request, and again those whose error may pass."""
-        path = f"/topics/{named(table.topics, self._user_id, table)}"
+        path = f"/topics/{self.route(table)}"
         return _settle(self._connection, rows, lambda left: self._post(path, left), kafka_failures)
 
     def _post(self, path: str, rows: Sequence[Row]) -> Answer:
@@ -66,10 +74,13 @@ class KinesisRestClient:
     def __init__(self, connection: Connection, user_id: str) -> None:
         self._connection, self._user_id = connection, user_id
 
+    def route(self, table: Table) -> str:
+        """Return the stream of a table."""
+        return _named([route.name for route in table.streams], self._user_id, table)
+
     def send(self, table: Table, rows: Sequence[Row]) -> Outcome:
         """Send rows of one table in one request: PutRecord for one, PutRecords for more."""
-        stream = named([route.name for route in table.streams], self._user_id, table)
-        key = partition_key(table)
+        stream, key = self.route(table), partition_key(table)
         return _settle(
             self._connection, rows, lambda left: self._put(stream, key, left), kinesis_failures
         )
@@ -87,7 +98,7 @@ CLIENTS: Mapping[str, Callable[[Connection, str], Client]] = {
 }
 
 
-def named(patterns: Sequence[str], user_id: str, table: Table) -> str:
+def _named(patterns: Sequence[str], user_id: str, table: Table) -> str:
     """Return a table's topic or stream: its first pattern, with the user's id filled in."""
     if not patterns:
         reason = f"the data set gives the table {table.name} no such route"

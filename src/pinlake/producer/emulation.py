@@ -126,6 +126,8 @@ def post(
     jitter = rng or random.Random()  # noqa: S311
     with closing(Connection(url, sleep=sleep, rng=jitter, patience=patience)) as connection:
         client = _client(via, connection, user_id, batch)
+        for table in tables:
+            client.route(table)
         with closing(Posting(tables, client, file, file.read(start))) as posting:
             coming = islice(draws(emulation), posting.place.posts, None)
             drawn = _with_rows(coming, posts, source, tables)

@@ -54,8 +54,7 @@ class Posting:
         self.counts = replace(self.counts, posts=self.counts.posts + len(posts))
 
     def close(self) -> None:
-        """Note the place for good."""
-        self._file.write(self.place)
+        """Make the noted place durable."""
         self._file.close()
 
     def _count(self, outcome: Outcome) -> None:
