@@ -6,9 +6,11 @@ import json
 import re
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import lakehouse
-from pinlake.query.format import html_table, text, write
+from pinlake.query.format import csv_line, html_table, text, write
 
 
 @pytest.fixture
@@ -134,3 +136,13 @@ def test_a_notebook_shows_the_first_twenty_rows(lake):
     shown = lake.ask("SELECT explode(sequence(1, 30)) AS n")._repr_html_()
     assert shown.count("<tr>") == 21
     assert "The first 20 rows" in shown
+
+
+@given(st.lists(st.text(st.characters(exclude_categories=["Cs"])), min_size=1))
+def test_any_text_survives_csv(cells):
+    assert list(csv.reader(io.StringIO(csv_line(cells), newline=""))) == [cells]
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"])))
+def test_no_text_keeps_a_control_character_in_a_table(value):
+    assert all(ord(char) >= 32 and not 127 <= ord(char) < 160 for char in text(value))

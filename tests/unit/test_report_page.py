@@ -150,3 +150,11 @@ def test_a_report_replaces_the_one_before_and_leaves_no_draft(tmp_path, lake):
     report(path, lake)
     assert [found.name for found in path.parent.iterdir()] == ["report.html"]
     assert re.match("<!doctype html>", path.read_text("utf-8"))
+
+
+def test_the_commands_name_a_home_that_is_not_the_default(tmp_path, page):
+    assert f"pinlake status --home {tmp_path / 'home'}" in "".join(page.texts)
+    lake = lakehouse.small_lake(tmp_path / ".pinlake")
+    text = "".join(report(tmp_path / "report.html", lake).texts)
+    assert "pinlake status" in text
+    assert "--home" not in text

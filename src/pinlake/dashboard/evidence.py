@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import shlex
 from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
@@ -65,8 +66,11 @@ def commands(lake: OpenLake) -> str:
     each += [(ASK.format(name), "Ask the stream's tables.") for name in list(lake.questions())[:1]]
     each += [(SAMPLE.format(name), SAMPLED) for name in list(lake.dataset.tables)[:1]]
     each += NEXT
+    home = (
+        "" if lake.home.path.name == ".pinlake" else f" --home {shlex.quote(str(lake.home.path))}"
+    )
     rows = "".join(
-        f"<dt><code>{html.escape(command)}</code></dt><dd>{html.escape(does)}</dd>"
+        f"<dt><code>{html.escape(command + home)}</code></dt><dd>{html.escape(does)}</dd>"
         for command, does in each
     )
     return f'<div class="card"><dl class="commands">{rows}</dl></div>'

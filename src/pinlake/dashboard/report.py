@@ -118,7 +118,7 @@ def _sections(lake: OpenLake, flow: FlowCounts, agreement: Sequence[Difference])
             answers.cards(lake),
         ),
         section(
-            "Batch and stream agree",
+            "Do batch and stream agree?",
             "The cleaned tables of the two routes, compared row by row, each row as often as it "
             "is there.",
             evidence.agreement(agreement),

@@ -94,13 +94,14 @@ def _write_json(answer: Answer, stream: TextIO) -> int:
 
 def _write_csv(answer: Answer, stream: TextIO) -> int:
     count = 0
-    stream.write(_csv_line([column.name for column in answer.columns]))
+    stream.write(csv_line([column.name for column in answer.columns]))
     for count, row in enumerate(answer.iterate(), start=1):  # noqa: B007 - returned
-        stream.write(_csv_line(row))
+        stream.write(csv_line(row))
     return count
 
 
-def _csv_line(cells: Sequence[object]) -> str:
+def csv_line(cells: Sequence[object]) -> str:
+    """Return a record of RFC 4180 with its line end; one lone NULL is ``""``, no empty line."""
     line = ",".join(map(_csv_cell, cells))
     return (line if line or len(cells) != 1 else '""') + "\r\n"
 
