@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 
 import lakehouse
-from pinlake.errors import LibraryMissing
+from pinlake.errors import LibraryMissing, SqlRefused
 
 SQL = """
 SELECT pin.ind, category, follower_count, country, coordinates, `timestamp`, ind = 1 AS first
@@ -133,3 +133,11 @@ def test_a_missing_library_names_the_extra_that_brings_it(
 
 def test_its_repr_tells_the_columns(answer):
     assert repr(answer).startswith("<Answer SQL: ind INT, category STRING, follower_count BIGINT")
+
+
+@pytest.mark.parametrize("method", ["rows", "to_arrow", "to_pandas", "to_polars"])
+def test_a_value_that_the_engine_refuses_is_the_same_error_in_every_form(tmp_path, method):
+    lake = lakehouse.small_lake(tmp_path)
+    answer = lake.ask("SELECT follower_count + 9223372036854775807 AS more FROM pin")
+    with pytest.raises(SqlRefused, match="SQL:1: Out of Range"):
+        getattr(answer, method)()
