@@ -93,11 +93,12 @@ class Outcome(msgspec.Struct, frozen=True):
 class Engine(Protocol):
     """Runs steps.
 
-    Order: a step's rows are committed in order of (topic or stream, partition,
-    position, element). Durability: ``run`` returns after the output's commit is
-    durable, or having found it done by its txn; quarantine is committed before
-    the output, each with the step's number. Duplicates: running a step again
-    adds nothing. A crash leaves at most files that no commit names.
+    Order: rows are de-duplicated in order of (topic or stream, partition,
+    position, element); the rows of a table have no order. Durability: ``run``
+    returns after the output's commit is durable, or having found it done by its
+    txn; quarantine is committed before the output, each with the step's number.
+    Duplicates: running a step again adds nothing. A crash leaves at most files
+    that no commit names.
     """
 
     def run(self, step: Step) -> Outcome:

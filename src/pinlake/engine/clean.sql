@@ -24,7 +24,6 @@ WHERE place = 1
 SELECT {columns}
 FROM ({cleaned}) AS cleaned
 SEMI JOIN _firsts USING (_topic, _partition, _offset, _element)
-ORDER BY _topic, _partition, _offset, _element
 
 -- How many rows there are and how many have a key, and the smallest and largest key.
 -- name: extent

@@ -53,7 +53,7 @@ class Cleaning:
         return int(self.connection.execute("SELECT count(*) FROM _firsts").fetchall()[0][0])
 
     def rows(self) -> DuckDBPyRelation:
-        """Return the rows that the table takes, of exactly its columns, in order."""
+        """Return the rows that the table takes, of exactly its columns."""
         return self.connection.sql(self._sql("rows", columns=self._columns))
 
     def committed(self, version: int) -> None:

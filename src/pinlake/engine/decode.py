@@ -22,6 +22,7 @@ EMPTY_LIST = "empty list"
 _BASE64 = re.compile(rb"(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?\Z")
 _WHOLE = re.compile(r"([+-]?)0*([0-9]{1,19})\Z")
 _DECIMAL = re.compile(r"[+-]?([0-9]+([.][0-9]*)?|[.][0-9]+)([eE][+-]?[0-9]+)?\Z")
+_CONTAINERS = {b"[": "a list", b"{": "an object"}
 _LIMITS = {"INT": 2**31, "BIGINT": 2**63}
 _raw = msgspec.json.Decoder(msgspec.Raw)
 _text = msgspec.json.Decoder(str)
@@ -95,7 +96,7 @@ class Decoder:
 
     def _row(self, element: int, record: bytes) -> Row | Reject:
         fields = _object.decode(record)
-        if len(_compact(record)) != len(msgspec.json.encode(fields)):
+        if len(_compact(record)) != len(_compact(msgspec.json.encode(fields))):
             repeated = _repeated_key(record)
             if repeated is not None:
                 return Reject(element, f"key {_short(repeated)} comes twice", record)
@@ -146,7 +147,7 @@ def _opened(value: bytes) -> bytes | str:
     value = value.strip(b" \t\r\n")
     if value.startswith(b'"'):
         return _container(_text.decode(value).encode(), layers=2) or NOT_JSON
-    return value if value[:1] in {b"{", b"["} else NOT_AN_OBJECT
+    return value if value[:1] in _CONTAINERS else NOT_AN_OBJECT
 
 
 def _container(text: bytes | None, layers: int) -> bytes | None:
@@ -156,7 +157,7 @@ def _container(text: bytes | None, layers: int) -> bytes | None:
         if text is None:
             return None
         stripped = text.strip(b" \t\r\n")
-        if stripped[:1] in {b"{", b"["} and is_json(stripped):
+        if stripped[:1] in _CONTAINERS and is_json(stripped):
             return stripped
     return None
 
@@ -206,7 +207,9 @@ _CASTS: dict[str, Callable[[bytes], bytes]] = {
 
 
 def _scalar(value: bytes) -> str:
-    """Return a value's text: of a string what it holds, of anything else its JSON."""
+    """Return a value's text: of a string what it holds, of a list or object only that it is one."""
+    if value[:1] in _CONTAINERS:
+        return _CONTAINERS[value[:1]]
     return _text.decode(value) if value.startswith(b'"') else value.decode()
 
 

@@ -110,10 +110,9 @@ class DuckdbEngine:
         if step.table.generic:
             self.connection.register("keys", inputs.Keys([each.keys for each in fetched]))
             return self._append(step, decoded, of_stream=True)
-        query = records.rows(step.table, decoded.values)
-        self.connection.execute(
-            f"CREATE OR REPLACE TEMP TABLE _batch AS {query.sql}", query.parameters
-        )
+        rows = records.rows(self.connection, step.table, decoded.values)
+        self.connection.execute("DROP TABLE IF EXISTS _batch")
+        rows.create("_batch")
         return self._cleaned(step, self.connection.table("_batch"), decoded.rejected)
 
     def _unrouted(self, step: Step, fetched: Sequence[Fetched]) -> Outcome:
@@ -124,9 +123,7 @@ class DuckdbEngine:
 
     def _append(self, step: Step, decoded: Decoded, *, of_stream: bool) -> Outcome:
         """Commit a batch's rows as they are decoded."""
-        query = records.rows(step.table, decoded.values, of_stream=of_stream)
-        self.connection.register("records", decoded.values)
-        rows = self.connection.sql(query.sql, params=query.parameters)
+        rows = records.rows(self.connection, step.table, decoded.values, of_stream=of_stream)
         self._quarantine(step, decoded.rejected)
         outcome = Outcome(step.number, len(decoded.values), 0, len(decoded.rejected), None)
         return self._commit(step, schema.of(rows), rows, outcome)

@@ -46,7 +46,7 @@ class Keys:
 
 
 def read_objects(lake: Lake, keys: Sequence[str]) -> Iterator[Part]:
-    """Yield the lines of each object with their offsets. Raises ObjectForeign, FileNotFoundError."""
+    """Yield each object's lines and offsets. Raises ObjectForeign, FileNotFoundError."""
     for key in keys:
         place = objects.parse(key)
         if place is None:

@@ -20,6 +20,8 @@ class _Unread(msgspec.Struct, frozen=True):
     high: Any
 
     def overlaps(self, low: Any, high: Any) -> bool:
+        if low is None:
+            return False
         if self.low is None or self.high is None:
             return True
         return bool(self.low <= high and low <= self.high)
@@ -49,7 +51,7 @@ class KeyIndex:
         self._empty()
 
     def prepare(self, low: Any, high: Any) -> str:
-        """Read what the table holds between two keys, and return the index's name in SQL."""
+        """Read what the table holds between two keys (None: no key), and return the index."""
         snapshot = tables.snapshot(self.lake, self.table)
         if snapshot is None:
             self._empty()

@@ -35,7 +35,9 @@ class Plain:
     """The SQL for a table's plain records, over a view ``records``."""
 
     def __init__(self, columns: Sequence[Column]) -> None:
-        self.columns = [(column, names) for column, names in zip(columns, _names(columns))]
+        self.columns = [
+            (column, names) for column, names in zip(columns, _names(columns), strict=True)
+        ]
 
     def odd(self) -> str:
         """Return the query for the rows that are not plain."""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
-from duckdb import DuckDBPyConnection
+from duckdb import DuckDBPyConnection, DuckDBPyRelation
 
 from pinlake.dataset import Table
 from pinlake.engine.decode import Decoder, Reject, from_base64, is_json
@@ -23,13 +23,6 @@ class Decoded(msgspec.Struct, frozen=True):
 
     values: Values
     rejected: tuple[Rejected, ...] = ()
-
-
-class Query(msgspec.Struct, frozen=True):
-    """A SELECT and its parameters; it reads the view ``records`` (and ``keys``)."""
-
-    sql: str
-    parameters: dict[str, Any]
 
 
 Sent = Callable[[bytes], bytes]
@@ -64,19 +57,25 @@ def decode(connection: DuckDBPyConnection, table: Table, values: Values, sent: S
     return _mended(values, odd, Decoder(table.columns), sent)
 
 
-def rows(table: Table, values: Values, *, of_stream: bool = False) -> Query:
-    """Return the query for a batch's rows with their provenance, in order."""
-    found = statements("decode.sql")
+def rows(
+    connection: DuckDBPyConnection, table: Table, values: Values, *, of_stream: bool = False
+) -> DuckDBPyRelation:
+    """Return a batch's rows with their provenance: a query that runs when it is read.
+
+    It reads the views ``records`` and, for a stream that no data set claims, ``keys``.
+    """
+    connection.register("records", values)
     parameters: dict[str, Any] = {
         "topics": [source.topic for source in values.sources],
         "partitions": [source.partition for source in values.sources],
         "objects": [source.object for source in values.sources],
     }
     if not table.generic:
-        return Query(Plain(table.columns).rows(), parameters)
+        return connection.sql(Plain(table.columns).rows(), params=parameters)
     if of_stream:
         del parameters["objects"]
-    return Query(found["stream_rows" if of_stream else "topic_rows"], parameters)
+    sql = statements("decode.sql")["stream_rows" if of_stream else "topic_rows"]
+    return connection.sql(sql, params=parameters)
 
 
 def _mended(values: Values, odd: Sequence[int], decoder: Decoder, sent: Sent) -> Decoded:

@@ -38,11 +38,17 @@ def _dropped(connection: DuckDBPyConnection, fetched: Fetched) -> list[int]:
     """Return the rows that are not the range's own."""
     connection.register("keys", Keys([fetched.keys]))
     query = statements("decode.sql")["not_taken"]
-    parameters = {"patterns": _by_fit(fetched.range), "takes": fetched.range.takes}
+    parameters = {"patterns": _by_fit(fetched.range), "takes": _glob(fetched.range.takes or "")}
     return [row for (row,) in connection.execute(query, parameters).fetchall()]
 
 
 def _by_fit(given: LogRange) -> list[str]:
     """Return the patterns in play, the best one first."""
     patterns = {*given.rivals, given.takes or ""} - {""}
-    return sorted(patterns, key=lambda pattern: (len(pattern), pattern), reverse=True)
+    best_first = sorted(patterns, key=lambda pattern: (len(pattern), pattern), reverse=True)
+    return [_glob(pattern) for pattern in best_first]
+
+
+def _glob(pattern: str) -> str:
+    """Return a partition-key pattern, in which only ``*`` is special, as SQL's GLOB."""
+    return pattern.replace("[", "[[]").replace("?", "[?]")

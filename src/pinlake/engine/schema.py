@@ -28,7 +28,9 @@ protocol has none, so times are TIMESTAMPTZ."""
 
 def of(relation: DuckDBPyRelation) -> Schema:
     """Return the Delta schema of a relation. Raises TypeError for what Delta cannot hold."""
-    return Schema.from_json(json.dumps(_struct(zip(relation.columns, relation.dtypes))))
+    return Schema.from_json(
+        json.dumps(_struct(zip(relation.columns, relation.dtypes, strict=True)))
+    )
 
 
 def _struct(fields: Any) -> dict[str, Any]:
