@@ -1,6 +1,7 @@
 """A source's URL: drivers, masked passwords, and errors that say what to do."""
 
 import socket
+import sys
 
 import pytest
 
@@ -55,13 +56,13 @@ def test_an_unknown_database_is_refused_with_the_known_ones():
     ],
 )
 def test_a_missing_driver_names_the_extra(monkeypatch, url, driver, extra):
-    monkeypatch.setitem(__import__("sys").modules, driver, None)
+    monkeypatch.setitem(sys.modules, driver, None)
     with pytest.raises(LibraryMissing, match=rf'{driver}: pip install "pinlake\[{extra}\]"'):
         connect(url)
 
 
 def test_the_missing_driver_that_a_url_names_is_named(monkeypatch):
-    monkeypatch.setitem(__import__("sys").modules, "MySQLdb", None)
+    monkeypatch.setitem(sys.modules, "MySQLdb", None)
     with pytest.raises(SourceFailed, match="install MySQLdb"):
         connect("mysql+mysqldb://h/d")
 

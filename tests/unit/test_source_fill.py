@@ -1,6 +1,8 @@
 """The sample's tables are written whole or not at all, and only over the sample's own."""
 
 import sqlite3
+import subprocess
+import sys
 import tracemalloc
 from contextlib import closing
 
@@ -65,6 +67,26 @@ def test_a_failure_in_the_middle_leaves_the_earlier_sample(url):
         assert list(source.rows("things")) == [{"ind": 0, "word": "old"}]
 
 
+def test_kill_9_in_the_middle_leaves_the_earlier_sample(url, tmp_path):
+    write_sample(PINTEREST, url, 20)
+    endless = (
+        "from pinlake.dataset import load; from pinlake.source.sample import write_sample; "
+        f"write_sample(load('pinterest'), {url!r}, 10**9, progress=lambda n: print(n, flush=True))"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", endless], stdout=subprocess.PIPE, text=True
+    ) as writer:
+        while int(writer.stdout.readline()) < 120 * BLOCK:
+            pass
+        writer.kill()
+    assert (tmp_path / "source.db").stat().st_size > 2**20
+    with DatabaseSource(url) as source:
+        assert source.count("user_data") == len(list(source.rows("pinterest_data"))) == 20
+    write_sample(PINTEREST, url, 30)
+    with DatabaseSource(url) as source:
+        assert source.count("user_data") == 30
+
+
 def test_a_key_that_comes_twice_is_refused_by_the_database(url):
     twice = [{"things": [(0, "a"), (0, "b")]}]
     with pytest.raises(SourceFailed, match=r"UNIQUE constraint failed: things\.ind"):
@@ -89,6 +111,6 @@ def test_a_folder_that_is_not_there_is_asked_about(tmp_path):
 
 
 def test_a_missing_driver_names_the_extra(monkeypatch):
-    monkeypatch.setitem(__import__("sys").modules, "pymysql", None)
+    monkeypatch.setitem(sys.modules, "pymysql", None)
     with pytest.raises(LibraryMissing, match=r'pip install "pinlake\[mysql\]"'):
         write_sample(PINTEREST, "mysql://reader:s3cret@127.0.0.1/pinterest_data", 3)
