@@ -357,6 +357,28 @@ def status(
 
 
 @app.command()
+def check(
+    path: Annotated[str, typer.Argument(help="A data set's folder, or the name of a shipped one.")],
+    json: JsonOption = False,
+) -> None:
+    """Find the mistakes in a data set before it runs, each with its file and line.
+
+    Example: `pinlake check ./my-dataset`
+    """
+    from pinlake import dataset as datasets
+    from pinlake.engine.check import check_dataset
+    from pinlake.run.present import Presenter
+
+    faults = check_dataset(datasets.load(path))
+    presenter = Presenter(json=json)
+    for fault in faults:
+        presenter.say(str(fault), where=fault.where, line=fault.line, reason=fault.reason)
+    if faults:
+        raise typer.Exit(1)
+    presenter.say(f"{path}: nothing to mend", faults=0)
+
+
+@app.command()
 def config(home: HomeOption = None, json: JsonOption = False) -> None:
     """Print every setting with its value and the variable that sets it; secrets are masked.
 
