@@ -37,6 +37,7 @@ class Client(threading.Thread):
     def __init__(self, url, post, rows, seed):
         super().__init__(daemon=True)
         self.url, self.post, self.rows = url, post, rows
+        self.session = requests.Session()
         self.random = random.Random(seed)
         self.acknowledged = []
         self.ended = threading.Event()
@@ -47,7 +48,7 @@ class Client(threading.Thread):
             row = self.random.choice(self.rows[table])
             while not self.ended.is_set():
                 try:
-                    position = self.post(self.url, table, row)
+                    position = self.post(self.url, table, row, self.session)
                 except (requests.ConnectionError, AssertionError):
                     time.sleep(0.05)
                     continue
@@ -72,7 +73,7 @@ def test_no_acknowledged_record_is_lost_or_doubled(tmp_path, sampled_rows):
     )
     clients = [
         Client(url, post, sampled_rows, SEED + number)
-        for number, post in enumerate([post_to_kafka, post_to_kinesis])
+        for number, post in enumerate([post_to_kafka, post_to_kinesis] * 2)
     ]
     supervisor.start()
     try:
@@ -90,9 +91,9 @@ def test_no_acknowledged_record_is_lost_or_doubled(tmp_path, sampled_rows):
     print(f"killed {dict(killed)}, acknowledged {[len(each.acknowledged) for each in clients]}")
     assert set(killed) == {"serve", "sink", "load", "clean", "stream"}
     assert all(len(client.acknowledged) > 100 for client in clients)
-    _assert_each_offset_once(home, clients[0].acknowledged)
+    _assert_each_offset_once(home, clients[0].acknowledged + clients[2].acknowledged)
     _assert_each_key_once(home)
-    _assert_stream_has_every_key(home, clients[1].acknowledged)
+    _assert_stream_has_every_key(home, clients[1].acknowledged + clients[3].acknowledged)
     for folder in ("raw", "clean", "stream"):
         for table in TABLES:
             assert_sound(home / "lake" / folder / table)
@@ -104,17 +105,33 @@ def _kill_at_random(supervisor, url, rng):
     rng.shuffle(order)
     killed = Counter()
     for name in order:
-        until = time.monotonic() + rng.uniform(0.1, 1.5)
         (child,) = [each for each in supervisor.children if each.service.name == name]
-        while time.monotonic() < until or child.process is None:
-            supervisor.tend()
-            time.sleep(0.02)
+        _await_work(supervisor, child, url)
+        time.sleep(rng.uniform(0.0, 0.4))
         child.process.kill()
         child.process.wait()
         killed[name] += 1
     wait_until(lambda: supervisor.tend() is not None and _is_healthy(url))
     time.sleep(1.0)
     return killed
+
+
+def _await_work(supervisor, child, url):
+    """Wait until a service is at work: a stage has said something, the gateway answers."""
+    if child.service.name == "serve":
+        wait_until(lambda: supervisor.tend() is not None and _is_healthy(url))
+        return
+
+    def has_spoken():
+        supervisor.tend()
+        running = child.process is not None
+        size = child.log.stat().st_size if child.log.exists() else 0
+        if running and child.process.pid not in seen:
+            seen[child.process.pid] = size
+        return running and size > seen[child.process.pid]
+
+    seen = {}
+    wait_until(has_spoken, seconds=90, pause=0.02)
 
 
 def _assert_each_offset_once(home, acknowledged):

@@ -3,29 +3,15 @@
 from collections import Counter
 
 import pytest
-import requests
 
-from harness.pipeline import Gateway, ask, post_to_kafka, post_to_kinesis, run_stages
+from harness.pipeline import ask
 
 TABLES = ("pin", "geo", "user")
 
 
-@pytest.fixture(scope="module")
-def home(tmp_path_factory, real_rows):
-    home = tmp_path_factory.mktemp("published")
-    with Gateway(home) as gateway, requests.Session() as session:
-        for number in range(len(real_rows["pin"])):
-            for table in TABLES:
-                row = real_rows[table][number]
-                post_to_kafka(gateway.url, table, row, session)
-                post_to_kinesis(gateway.url, table, row, session)
-    run_stages(home)
-    return home
-
-
 @pytest.fixture(params=["clean", "stream"])
-def answer(request, home):
-    return lambda name: ask(home, name, request.param)
+def answer(request, published_home):
+    return lambda name: ask(published_home, name, request.param)
 
 
 def test_most_popular_category_by_year(answer):
@@ -89,14 +75,19 @@ def test_the_lower_median_stands_at_or_below_the_published_interpolated_one(answ
     assert medians[2017] <= 6_000
 
 
-def test_every_record_is_in_raw_once(home):
+def test_every_record_is_in_raw_once(published_home):
     for table in TABLES:
-        assert ask(home, f"SELECT count(*) AS n FROM raw.{table}") == [{"n": 168}]
-        assert ask(home, f"SELECT count(DISTINCT _offset) AS n FROM raw.{table}") == [{"n": 168}]
+        assert ask(published_home, f"SELECT count(*) AS n FROM raw.{table}") == [{"n": 168}]
+        assert ask(published_home, f"SELECT count(DISTINCT _offset) AS n FROM raw.{table}") == [
+            {"n": 168}
+        ]
 
 
-def test_batch_and_stream_agree_row_for_row(home):
+def test_batch_and_stream_agree_row_for_row(published_home):
     for table in TABLES:
-        rows = [ask(home, f"SELECT * FROM {table} ORDER BY ind", of) for of in ("clean", "stream")]
+        rows = [
+            ask(published_home, f"SELECT * FROM {table} ORDER BY ind", of)
+            for of in ("clean", "stream")
+        ]
         assert rows[0] == rows[1]
         assert len(rows[0]) == 168
