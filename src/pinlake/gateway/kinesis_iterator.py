@@ -6,7 +6,7 @@ import base64
 import binascii
 import hashlib
 import hmac
-from collections.abc import Callable
+from datetime import UTC, datetime
 
 import msgspec
 
@@ -35,23 +35,21 @@ class ShardIterator(msgspec.Struct, frozen=True, array_like=True):
         return base64.b64encode(_signature(body, key) + body).decode()
 
 
-def opened(text: str, key_for: Callable[[str], bytes], now: int) -> ShardIterator:
-    """Return what a sealed iterator says; ``key_for`` returns the key of a stream's iterators.
+def opened(text: str, key: bytes, now: int) -> ShardIterator:
+    """Return what a sealed iterator says.
 
     Refuses one that is not ours (InvalidArgumentException) or older than 300
     seconds (ExpiredIteratorException): it survives a restart, for the key does.
     """
     try:
         sealed = base64.b64decode(text, validate=True)
-        signature, body = sealed[:SIGNATURE_BYTES], sealed[SIGNATURE_BYTES:]
-        iterator = msgspec.json.decode(body, type=ShardIterator)
-        genuine = hmac.compare_digest(signature, _signature(body, key_for(iterator.stream)))
     except (binascii.Error, ValueError):
-        genuine = False
-    if not genuine:
-        raise Refused(errors.INVALID_ARGUMENT, reason="Invalid ShardIterator.")
-    if now - iterator.created > LIFETIME_MS:
-        raise Refused(errors.EXPIRED_ITERATOR, created=iterator.created, now=now)
+        raise Refused(errors.ITERATOR_INVALID) from None
+    signature, body = sealed[:SIGNATURE_BYTES], sealed[SIGNATURE_BYTES:]
+    if not hmac.compare_digest(signature, _signature(body, key)):
+        raise Refused(errors.ITERATOR_INVALID)
+    iterator = msgspec.json.decode(body, type=ShardIterator)
+    _check_age(iterator.created, now)
     return iterator
 
 
@@ -60,5 +58,16 @@ def key_of(log_id: str) -> bytes:
     return hashlib.sha256(f"pinlake shard iterator {log_id}".encode()).digest()
 
 
+def _check_age(created: int, now: int) -> None:
+    if now - created > LIFETIME_MS:
+        times = {"created": _written(created), "now": _written(now)}
+        raise Refused(errors.ITERATOR_EXPIRED, lifetime=LIFETIME_MS, **times)
+
+
 def _signature(body: bytes, key: bytes) -> bytes:
     return hmac.digest(key, body, "sha256")[:SIGNATURE_BYTES]
+
+
+def _written(time: int) -> str:
+    """Return a time as Kinesis writes it: ``Thu Jan 22 01:22:02 UTC 2015``."""
+    return datetime.fromtimestamp(time / 1000, UTC).strftime("%a %b %d %H:%M:%S UTC %Y")

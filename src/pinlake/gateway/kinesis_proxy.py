@@ -2,173 +2,206 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
 
-from pinlake.errors import PinlakeError
 from pinlake.gateway import kinesis_errors as errors
-from pinlake.gateway.base import Context, Request, Response, Route, json_response
+from pinlake.gateway import kinesis_wire as wire
+from pinlake.gateway.base import Context, Handler, Request, Response, Route
+from pinlake.gateway.kinesis import perform
+from pinlake.gateway.kinesis_account import Account
 from pinlake.gateway.kinesis_errors import Refused
-from pinlake.gateway.kinesis_operations import Operations
-from pinlake.gateway.kinesis_put import Entry, put
-from pinlake.gateway.kinesis_streams import Streams
-from pinlake.gateway.kinesis_validation import check
+from pinlake.gateway.kinesis_operation import Answer, Call, Operation
+from pinlake.gateway.kinesis_operations import OPERATIONS
+from pinlake.gateway.kinesis_put import put_many, put_one
+from pinlake.gateway.kinesis_streams import Stream
+from pinlake.gateway.kinesis_wire import PLAIN
 
 DEFAULT_SHARDS = 5
 """What the tutorial's mapping template fills in where ShardCount is absent."""
 
+DATA = ("Data", "data")
+PARTITION_KEY = ("PartitionKey", "partition-key")
+RECORDS = ("records", "Records")
 
-class Envelope(msgspec.Struct):
-    """A record as these paths take it: Data keeps the JSON text that it was sent as."""
-
-    data: msgspec.Raw
-    partition_key: str
+Fields = Mapping[str, msgspec.Raw]
+Action = Callable[[Request], Awaitable[Answer]]
 
 
 class KinesisProxy:
-    """PUT and POST of JSON to streams by path; answers are Kinesis's own JSON."""
+    """JSON to and from streams by path; answers are Kinesis's own JSON.
 
-    def __init__(self, context: Context) -> None:
-        self._context = context
-        self._operations = Operations(context)
-        self._streams = Streams(context)
+    The stream in the path wins over whatever the body names; fields that mean
+    nothing here are passed over.
+    """
+
+    def __init__(self, context: Context, account: Account | None = None) -> None:
+        self._account = account or Account(context)
+        self._auto_create = context.settings.gateway.auto_create_streams
 
     def routes(self) -> Sequence[Route]:
         """Return the routes of this protocol."""
-        table: Sequence[tuple[str, str, Callable[[Request], Awaitable[Any]], str]] = (
-            ("PUT", "/streams/{stream}/record", self.put_record, "Put one record"),
-            ("POST", "/streams/{stream}/record", self.put_record, "Put one record"),
-            ("PUT", "/streams/{stream}/records", self.put_records, "Put records"),
-            ("POST", "/streams/{stream}/records", self.put_records, "Put records"),
-            ("PUT", "/streams/record", self.put_record, "Put one record, ?stream-name="),
-            ("GET", "/streams/{stream}/sharditerator", self.iterator, "Get a shard iterator"),
-            ("GET", "/streams/{stream}/records", self.records, "Get records by Shard-Iterator"),
-            ("GET", "/streams", self.list_streams, "List the streams"),
-            ("GET", "/streams/{stream}", self.describe, "Describe a stream"),
-            ("POST", "/streams/{stream}", self.create, "Create a stream"),
-            ("DELETE", "/streams/{stream}", self.delete, "Delete a stream"),
+        table: Sequence[tuple[str, str, Action, str]] = (
+            ("PUT", "/streams/record", self.put_record, "PutRecord into ?stream-name="),
+            ("PUT", "/streams/{stream}/record", self.put_record, "PutRecord"),
+            ("POST", "/streams/{stream}/record", self.put_record, "PutRecord"),
+            ("PUT", "/streams/{stream}/records", self.put_records, "PutRecords"),
+            ("POST", "/streams/{stream}/records", self.put_records, "PutRecords"),
+            ("GET", "/streams/{stream}/records", self.get_records, "GetRecords"),
+            ("GET", "/streams/{stream}/sharditerator", self.get_iterator, "GetShardIterator"),
+            ("GET", "/streams", self.list_streams, "ListStreams"),
+            ("GET", "/streams/{stream}", self.describe_stream, "DescribeStream"),
+            ("POST", "/streams/{stream}", self.create_stream, "CreateStream"),
+            ("DELETE", "/streams/{stream}", self.delete_stream, "DeleteStream"),
         )
         return [
-            Route(method, path, _answering(handler), title, "kinesis")
-            for method, path, handler, title in table
+            Route(method, path, _answering(action), title, "kinesis")
+            for method, path, action, title in table
         ]
 
-    async def put_record(self, request: Request) -> Any:
-        """Put one record; the stream in the path wins over the body's."""
-        [placed] = await self._put(request, [_envelope(_fields(request.body))])
-        return placed
+    async def put_record(self, request: Request) -> Answer:
+        """Put one record; answers when it is durable."""
+        body = {"StreamName": _stream(request), **_entry(_fields(request.body))}
+        members = OPERATIONS["PutRecord"].members
 
-    async def put_records(self, request: Request) -> Any:
-        """Put records in one commit."""
-        placed = await self._put(request, [_envelope(each) for each in _entries(request.body)])
-        return {"FailedRecordCount": 0, "Records": placed}
+        async def action(call: Call) -> Answer:
+            return await put_one(self._account, await self._for_put(call), call.body)
 
-    async def list_streams(self, _request: Request) -> Any:
-        """List the streams."""
-        return await self._call("ListStreams", {})
+        return await self._perform(Operation(members, action), body)
 
-    async def describe(self, request: Request) -> Any:
-        """Describe a stream."""
-        return await self._call("DescribeStream", {"StreamName": request.parameters["stream"]})
+    async def put_records(self, request: Request) -> Answer:
+        """Put records in one commit; the answer keeps their order."""
+        entries = [_entry(fields) for fields in _listed(request.body)]
+        members = OPERATIONS["PutRecords"].members
 
-    async def create(self, request: Request) -> Any:
-        """Create a stream of ``ShardCount`` shards, 5 where the body does not say."""
-        fields = _fields(request.body) if request.body.strip() else {}
-        shards = msgspec.json.decode(fields.get("ShardCount", msgspec.Raw(b"null")))
-        name = request.parameters["stream"]
-        body = {"StreamName": name, "ShardCount": DEFAULT_SHARDS if shards is None else shards}
-        return await self._call("CreateStream", body)
+        async def action(call: Call) -> Answer:
+            return await put_many(self._account, await self._for_put(call), call["Records"])
 
-    async def delete(self, request: Request) -> Any:
-        """Delete a stream."""
-        return await self._call("DeleteStream", {"StreamName": request.parameters["stream"]})
+        body = {"StreamName": _stream(request), "Records": entries}
+        return await self._perform(Operation(members, action), body)
 
-    async def iterator(self, request: Request) -> Any:
-        """Return a shard iterator, from the beginning unless ``type`` says otherwise."""
+    async def get_iterator(self, request: Request) -> Answer:
+        """Return a shard iterator, from the oldest record unless ``type`` says otherwise."""
         body = {
-            "StreamName": request.parameters["stream"],
+            "StreamName": _stream(request),
             "ShardId": request.argument("shard-id"),
             "ShardIteratorType": request.argument("type") or "TRIM_HORIZON",
             "StartingSequenceNumber": request.argument("starting-sequence-number"),
+            "Timestamp": _number(request, "timestamp"),
         }
-        return await self._call("GetShardIterator", body)
+        return await self._perform(OPERATIONS["GetShardIterator"], body)
 
-    async def records(self, request: Request) -> Any:
+    async def get_records(self, request: Request) -> Answer:
         """Return records from the iterator in the header Shard-Iterator on."""
-        return await self._call(
-            "GetRecords", {"ShardIterator": request.header(b"shard-iterator") or None}
-        )
+        iterator = request.header(b"shard-iterator") or None
+        body = {"ShardIterator": iterator, "Limit": _number(request, "limit")}
+        return await self._perform(OPERATIONS["GetRecords"], body)
 
-    async def _put(self, request: Request, envelopes: Sequence[Envelope]) -> list[dict[str, Any]]:
-        name = request.parameters.get("stream") or request.argument("stream-name")
-        entries = [Entry(bytes(each.data), each.partition_key) for each in envelopes]
-        members = self._operations.table["PutRecords"].members
-        checked = [{"Data": each.data, "PartitionKey": each.partition_key} for each in entries]
-        check({"StreamName": name, "Records": checked}, members)
-        assert name is not None
-        stream = await self._stream(name)
-        return await put(self._context, stream, entries)
+    async def list_streams(self, request: Request) -> Answer:
+        """List the streams by name."""
+        after = request.argument("exclusive-start-stream-name")
+        body = {"ExclusiveStartStreamName": after, "Limit": _number(request, "limit")}
+        return await self._perform(OPERATIONS["ListStreams"], body)
 
-    async def _stream(self, name: str) -> Any:
-        if self._context.settings.gateway.auto_create_streams:
-            return await self._streams.make_where_absent(name)
-        return await self._streams.for_put(name)
+    async def describe_stream(self, request: Request) -> Answer:
+        """Describe a stream with its shards."""
+        return await self._perform(OPERATIONS["DescribeStream"], {"StreamName": _stream(request)})
 
-    async def _call(self, operation: str, body: dict[str, Any]) -> Any:
-        found = self._operations.table[operation]
-        check(body, found.members)
-        return await found.action(body, self._context.settings.kinesis.region)
+    async def create_stream(self, request: Request) -> Answer:
+        """Create a stream of ``ShardCount`` shards, 5 where the body does not say."""
+        fields = _fields(request.body) if request.body.strip() else {}
+        count = msgspec.json.decode(fields.get("ShardCount", b"null"))
+        body = {
+            "StreamName": _stream(request),
+            "ShardCount": DEFAULT_SHARDS if count is None else count,
+        }
+        return await self._perform(OPERATIONS["CreateStream"], body)
+
+    async def delete_stream(self, request: Request) -> Answer:
+        """Delete a stream and its records."""
+        return await self._perform(OPERATIONS["DeleteStream"], {"StreamName": _stream(request)})
+
+    async def _for_put(self, call: Call) -> Stream:
+        """Return the stream that a put goes to: made where it is absent, taken while it is new."""
+        if self._auto_create:
+            return await self._account.made(call["StreamName"])
+        stream = await self._account.for_put(call["StreamName"])
+        self._account.check_active(stream)
+        return stream
+
+    async def _perform(self, operation: Operation, body: Mapping[str, Any]) -> Answer:
+        return await perform(self._account, operation, body, self._account.settings.region)
 
 
-def _answering(
-    handler: Callable[[Request], Awaitable[Any]],
-) -> Callable[[Request], Awaitable[Response]]:
+def _answering(action: Action) -> Handler:
     async def answering(request: Request) -> Response:
         try:
-            answer = await handler(request)
+            answer = await action(request)
         except Refused as refused:
-            return _refusal(refused.error, str(refused))
-        except PinlakeError as error:
-            return _refusal(errors.INTERNAL, str(error))
-        return json_response({} if answer is None else answer)
+            return wire.refusal(refused, PLAIN)
+        return wire.response(200, PLAIN.write(answer or {}), PLAIN)
 
     return answering
 
 
-def _refusal(error: errors.KinesisError, message: str) -> Response:
-    return json_response({"__type": error.type, "message": message}, error.status)
+def _stream(request: Request) -> str | None:
+    return request.parameters.get("stream") or request.argument("stream-name")
 
 
-def _fields(body: bytes | msgspec.Raw) -> dict[str, msgspec.Raw]:
-    """Return an object's fields, each as the text it was sent as."""
+def _number(request: Request, name: str) -> float | None:
+    """Return a number of the query, or None where it is absent; refuse what is no number."""
+    text = request.argument(name)
     try:
-        return msgspec.json.decode(body, type=dict[str, msgspec.Raw])
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        reason = f"The body is no JSON object: {error}"
+        return None if text is None else float(text)
+    except ValueError:
+        reason = f"The query parameter {name!r} is no number: {text!r}."
         raise Refused(errors.SERIALIZATION, reason=reason) from None
 
 
-def _entries(body: bytes) -> list[dict[str, msgspec.Raw]]:
-    fields = _fields(body)
-    listed = fields.get("records", fields.get("Records"))
-    if listed is None:
-        raise Refused(errors.SERIALIZATION, reason='The body lacks the list "records".')
-    try:
-        return msgspec.json.decode(listed, type=list[dict[str, msgspec.Raw]])
-    except msgspec.DecodeError as error:
-        raise Refused(errors.SERIALIZATION, reason=f'"records" is no list: {error}') from None
+def _fields(body: bytes) -> Fields:
+    """Return an object's fields, each as the text it was sent as."""
+    found: Fields = _decoded(body, dict[str, msgspec.Raw], "The body is no JSON object")
+    return found
 
 
-def _envelope(fields: dict[str, msgspec.Raw]) -> Envelope:
-    """Return a record by either of the spellings that the tutorial's templates use."""
-    data = fields.get("Data", fields.get("data"))
-    key = fields.get("PartitionKey", fields.get("partition-key"))
-    if data is None or key is None:
-        reason = 'A record has the fields "Data" and "PartitionKey" (or "data", "partition-key").'
-        raise Refused(errors.SERIALIZATION, reason=reason)
+def _listed(body: bytes) -> list[Fields]:
+    """Return the fields of each record of a body."""
+    sent = _first(_fields(body), RECORDS)
+    wrong = '"records" is no list of objects'
+    found: list[Fields] = _decoded(sent, list[dict[str, msgspec.Raw]], wrong)
+    return found
+
+
+def _decoded(text: bytes | msgspec.Raw, type_: type[Any], wrong: str) -> Any:
     try:
-        return Envelope(data, msgspec.json.decode(key, type=str))
-    except msgspec.DecodeError:
-        raise Refused(errors.SERIALIZATION, reason="PartitionKey is no string.") from None
+        return msgspec.json.decode(text, type=type_)
+    except ValueError as error:
+        raise Refused(errors.SERIALIZATION, reason=f"{wrong}: {error}.") from None
+
+
+def _entry(fields: Fields) -> dict[str, Any]:
+    """Return a record of either spelling as an entry of PutRecords."""
+    return {
+        "Data": _data(_first(fields, DATA)),
+        "PartitionKey": _key(_first(fields, PARTITION_KEY)),
+    }
+
+
+def _data(sent: msgspec.Raw | bytes) -> bytes | None:
+    """Return Data's JSON text without blanks between its tokens."""
+    compact = msgspec.json.format(bytes(sent), indent=-1)
+    return None if compact == b"null" else compact
+
+
+def _key(sent: msgspec.Raw | bytes) -> Any:
+    """Return a partition key; a number is its own text, as the tutorial's template makes it."""
+    key = msgspec.json.decode(sent)
+    is_number = isinstance(key, int | float) and not isinstance(key, bool)
+    return bytes(sent).decode() if is_number else key
+
+
+def _first(fields: Fields, names: Sequence[str]) -> msgspec.Raw | bytes:
+    """Return the first field that is there, JSON's null where none is."""
+    return next((fields[name] for name in names if name in fields), b"null")

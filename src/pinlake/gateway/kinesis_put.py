@@ -1,72 +1,168 @@
-"""Puts records into a stream, each into the shard of its hash key."""
+"""PutRecord and PutRecords: each record into the shard of its hash key, in one commit."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-import msgspec
-
+from pinlake.errors import TopicUnknown
 from pinlake.gateway import kinesis_errors as errors
-from pinlake.gateway.base import Context
+from pinlake.gateway.kinesis_account import Account
 from pinlake.gateway.kinesis_errors import Refused
+from pinlake.gateway.kinesis_operation import (
+    SEQUENCE_NUMBER,
+    STREAM_NAME,
+    Answer,
+    Call,
+    Operation,
+)
 from pinlake.gateway.kinesis_sequence import HASH_KEYS, hash_key
 from pinlake.gateway.kinesis_streams import Shard, Stream
+from pinlake.gateway.kinesis_types import Member
 from pinlake.log.base import Append
-from pinlake.record import Record
+from pinlake.record import Partition, Record
 
-MAX_RECORDS = 500
+MOST_RECORDS = 500
 RECORD_BYTES = 1_048_576
 REQUEST_BYTES = {"classic": 5 * RECORD_BYTES, "current": 10 * RECORD_BYTES}
 
+DATA = Member("Blob", required=True, most=RECORD_BYTES)
+PARTITION_KEY = Member("String", required=True, least=1, most=256)
+HASH_KEY = Member("String", pattern=r"0|([1-9]\d{0,38})")
+DRY_RUN = Member("Boolean")
+ENTRY = {"PartitionKey": PARTITION_KEY, "ExplicitHashKey": HASH_KEY, "Data": DATA}
+ENTRIES = Member(
+    "List",
+    required=True,
+    least=1,
+    most=MOST_RECORDS,
+    members=ENTRY,
+    shown="com.amazonaws.kinesis.v20131202.PutRecordsRequestEntry",
+)
 
-class Entry(msgspec.Struct, frozen=True):
-    """A record to put. ``hash_key`` overrides the partition key's own hash."""
-
-    data: bytes
-    partition_key: str
-    hash_key: str | None = None
+Entry = Mapping[str, Any]
 
 
-async def put(context: Context, stream: Stream, entries: Sequence[Entry]) -> list[dict[str, Any]]:
-    """Append records in one commit; return ``ShardId`` and ``SequenceNumber`` of each, in order."""
-    _check_sizes(context, entries)
-    now = context.clock()
-    shards = [stream.shard_for(_hash(entry)) for entry in entries]
-    by_shard: dict[int, tuple[Shard, list[Record]]] = {}
-    for shard, entry in zip(shards, entries, strict=True):
-        record = Record(entry.data, entry.partition_key.encode(), time=now)
-        by_shard.setdefault(shard.number, (shard, []))[1].append(record)
-    appends = [Append(stream.partition(shard), records) for shard, records in by_shard.values()]
-    following = dict(zip(by_shard, await context.append(appends), strict=True))
-    placed = []
-    for shard in shards:
-        position = following[shard.number]
-        following[shard.number] += 1
-        sequence = stream.sequence(shard, position, now)
-        placed.append({"ShardId": shard.id, "SequenceNumber": sequence})
+async def put_record(call: Call) -> Answer:
+    """Put one record; answers when it is durable."""
+    stream = await call.account.for_put(call["StreamName"])
+    call.account.check_active(stream)
+    _refuse_dry_run(call)
+    return await put_one(call.account, stream, call.body)
+
+
+async def put_records(call: Call) -> Answer:
+    """Put records; answers when they are durable, in the request's order."""
+    stream = await call.account.for_put(call["StreamName"])
+    call.account.check_active(stream)
+    _refuse_dry_run(call)
+    return await put_many(call.account, stream, call["Records"])
+
+
+async def put_one(account: Account, stream: Stream, entry: Entry) -> dict[str, Any]:
+    """Put one record, and return where it went; refuse it over a shard's throughput."""
+    [placed] = await _put(account, stream, [entry])
+    if "ErrorCode" in placed:
+        shard = stream.shard_for(_hash(entry))
+        raise account.refusal(errors.THROUGHPUT_EXCEEDED, shard=shard.id, stream=stream.name)
     return placed
 
 
-def _check_sizes(context: Context, entries: Sequence[Entry]) -> None:
-    sizes = [len(entry.data) + len(entry.partition_key.encode()) for entry in entries]
-    limit = REQUEST_BYTES[context.settings.kinesis.limits]
+async def put_many(account: Account, stream: Stream, entries: Sequence[Entry]) -> dict[str, Any]:
+    """Put records, and return what became of each, in order."""
+    placed = await _put(account, stream, entries)
+    failed = sum("ErrorCode" in each for each in placed)
+    return {"FailedRecordCount": failed, "Records": placed}
+
+
+async def _put(account: Account, stream: Stream, entries: Sequence[Entry]) -> list[dict[str, Any]]:
+    """Append what the shards take, in one commit, and tell what became of each record."""
+    _check_sizes(account, entries)
+    now = account.context.clock()
+    shards = [stream.shard_for(_hash(entry)) for entry in entries]
+    runs: dict[int, list[Record]] = {}
+    taken = []
+    for shard, entry in zip(shards, entries, strict=True):
+        taken.append(_takes(account, stream, shard, entry, now))
+        if taken[-1]:
+            record = Record(entry["Data"], entry["PartitionKey"].encode(), time=now)
+            runs.setdefault(shard.number, []).append(record)
+    following = await _append(account, stream, runs)
+    placed = []
+    for shard, is_taken in zip(shards, taken, strict=True):
+        if not is_taken:
+            placed.append(_over_throughput(account, stream, shard))
+            continue
+        sequence = stream.sequence(shard, following[shard.number], now)
+        placed.append({"ShardId": shard.id, "SequenceNumber": sequence})
+        following[shard.number] += 1
+    return placed
+
+
+async def _append(
+    account: Account, stream: Stream, runs: Mapping[int, Sequence[Record]]
+) -> dict[int, int]:
+    """Append each shard's records as one, and return the position of each shard's first."""
+    appends = [Append(Partition(stream.log_name, shard), run) for shard, run in runs.items()]
+    try:
+        firsts = await account.context.append(appends) if appends else []
+    except TopicUnknown:
+        raise account.absent(stream.name) from None
+    return dict(zip(runs, firsts, strict=True))
+
+
+def _refuse_dry_run(call: Call) -> None:
+    if call.get("DryRun"):
+        raise Refused(errors.DRY_RUN)
+
+
+def _takes(account: Account, stream: Stream, shard: Shard, entry: Entry, now: int) -> bool:
+    if not account.settings.enforce_limits:
+        return True
+    return account.throughput.take(stream.partition(shard), _size(entry), now)
+
+
+def _over_throughput(account: Account, stream: Stream, shard: Shard) -> dict[str, str]:
+    values = {"shard": shard.id, "stream": stream.name}
+    refused = account.refusal(errors.THROUGHPUT_EXCEEDED, **values)
+    return {"ErrorCode": refused.error.type, "ErrorMessage": str(refused)}
+
+
+def _check_sizes(account: Account, entries: Sequence[Entry]) -> None:
+    sizes = [_size(entry) for entry in entries]
+    limit = REQUEST_BYTES[account.settings.limits]
     if max(sizes) > RECORD_BYTES:
-        reason = f"A record with its partition key is larger than {RECORD_BYTES} bytes."
+        reason = f"A record with its partition key may have {RECORD_BYTES} bytes, not {max(sizes)}."
         raise Refused(errors.INVALID_ARGUMENT, reason=reason)
-    if len(entries) > 1 and sum(sizes) > limit:
+    if sum(sizes) > limit:
         reason = f"Records size exceeds {limit} bytes: {sum(sizes)}; send fewer at once."
         raise Refused(errors.INVALID_ARGUMENT, reason=reason)
 
 
+def _size(entry: Entry) -> int:
+    return len(entry["Data"]) + len(entry["PartitionKey"].encode())
+
+
 def _hash(entry: Entry) -> int:
-    if entry.hash_key is None:
-        return hash_key(entry.partition_key)
-    explicit = int(entry.hash_key)
+    if "ExplicitHashKey" not in entry:
+        return hash_key(entry["PartitionKey"])
+    explicit = int(entry["ExplicitHashKey"])
     if explicit >= HASH_KEYS:
-        reason = (
-            f"Invalid ExplicitHashKey. ExplicitHashKey must be in the range: [0, 2^128-1]. "
-            f"Specified value was {explicit}"
-        )
-        raise Refused(errors.INVALID_ARGUMENT, reason=reason)
+        raise Refused(errors.HASH_KEY_OUTSIDE, value=explicit)
     return explicit
+
+
+OPERATIONS = {
+    "PutRecord": Operation(
+        {
+            "StreamName": STREAM_NAME,
+            **ENTRY,
+            "SequenceNumberForOrdering": SEQUENCE_NUMBER,
+            "DryRun": DRY_RUN,
+        },
+        put_record,
+    ),
+    "PutRecords": Operation(
+        {"StreamName": STREAM_NAME, "Records": ENTRIES, "DryRun": DRY_RUN}, put_records
+    ),
+}

@@ -7,17 +7,18 @@ import hashlib
 import msgspec
 
 HASH_KEYS = 2**128
-HEX_DIGITS = 47
 DIGITS = 56
 
+_MARK_END = 2
+_SHARD_AT, _TIME_AT, _INDEX_AT, _NIBBLE_AT, _CREATED_AT, _VERSION_AT = 4, 36, 80, 144, 148, 184
+_VERSION = 2
 
-class Sequence(msgspec.Struct, frozen=True):
+
+class SequenceNumber(msgspec.Struct, frozen=True):
     """What a sequence number says. Times are seconds since the epoch.
 
-    ``index`` 0 is the shard's beginning, before its first record; the record at
-    log position p has index p + 1. Layout in hex, after kinesalite's
-    db/index.js: ``2``, create time (9), shard (1), index (16), ``00``, time (9),
-    shard (8), ``2``.
+    Layout in hexadecimal digits: ``2``, create time (9), shard's last digit (1),
+    index (16), ``00``, time (9), shard (8), ``2``. Source: kinesalite, db/index.js.
     """
 
     created: int
@@ -27,26 +28,30 @@ class Sequence(msgspec.Struct, frozen=True):
 
     def __str__(self) -> str:
         """Return 56 decimal digits, which grow with the index within a shard."""
-        text = (
-            f"2{self.created:09x}{self.shard & 0xF:x}{self.index:016x}00"
-            f"{self.time:09x}{self.shard:08x}2"
+        number = (
+            (_VERSION << _VERSION_AT)
+            | (self.created << _CREATED_AT)
+            | ((self.shard & 0xF) << _NIBBLE_AT)
+            | (self.index << _INDEX_AT)
+            | (self.time << _TIME_AT)
+            | (self.shard << _SHARD_AT)
+            | _MARK_END
         )
-        return f"{int(text, 16):0{DIGITS}d}"
+        return str(number)
 
 
-def parse(text: str) -> Sequence | None:
+def parse(text: str) -> SequenceNumber | None:
     """Return what a sequence number says, or None where it is none."""
-    if not (text.isascii() and text.isdigit() and len(text) <= DIGITS):
+    if not (text.isascii() and text.isdigit() and len(text) == DIGITS):
         return None
-    digits = f"{int(text):x}"
-    if len(digits) != HEX_DIGITS or digits[0] != "2" or digits[-1] != "2":
-        return None
-    return Sequence(
-        created=int(digits[1:10], 16),
-        shard=int(digits[38:46], 16),
-        index=int(digits[11:27], 16),
-        time=int(digits[29:38], 16),
+    number = int(text)
+    found = SequenceNumber(
+        created=(number >> _CREATED_AT) & 0xFFFFFFFFF,
+        shard=(number >> _SHARD_AT) & 0xFFFFFFFF,
+        index=(number >> _INDEX_AT) & 0xFFFFFFFFFFFFFFFF,
+        time=(number >> _TIME_AT) & 0xFFFFFFFFF,
     )
+    return found if str(found) == text else None
 
 
 def hash_key(partition_key: str) -> int:

@@ -1,29 +1,24 @@
-"""A stream as Kinesis sees it: in the log a topic of kind stream, shard n is partition n."""
+"""A stream as Kinesis sees it: a topic of kind stream in the log, shard n is partition n."""
 
 from __future__ import annotations
 
-import asyncio
+import hashlib
 from bisect import bisect_right
 from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 
-from pinlake.errors import TopicExists, TopicUnknown
-from pinlake.gateway import kinesis_errors as errors
-from pinlake.gateway.base import Context
-from pinlake.gateway.kinesis_errors import Refused
-from pinlake.gateway.kinesis_sequence import Sequence as SequenceNumber
-from pinlake.gateway.kinesis_sequence import even_ranges, shard_id
+from pinlake.gateway.kinesis_sequence import SequenceNumber, even_ranges, shard_id
 from pinlake.log.base import PartitionSpec, PartitionState, TopicState
-from pinlake.record import Kind, LogName, Partition
+from pinlake.record import Partition
 
-ON_DEMAND_SHARDS = 4
-RETENTION_HOURS = 24
+POSITION_BITS = 44
+MARK_BITS = 19  # with the position they make 63 bits: an index is a positive Java long
 
 
 class Shard(msgspec.Struct, frozen=True):
-    """A shard: its number and its hash key range, both ends included."""
+    """A shard: its number, its hash key range (both ends included), its partition's state."""
 
     number: int
     first_hash: int
@@ -40,24 +35,21 @@ class Stream:
     """A stream at the time it was looked at. Times are milliseconds since the epoch."""
 
     def __init__(self, state: TopicState) -> None:
-        self.name = state.name.name
-        self.log_name = state.name
-        self.created = state.created
-        self.attributes = state.attributes
-        even = even_ranges(len(state.partitions))
+        self.log_name, self.name = state.name, state.name.name
+        self.created, self._attributes = state.created, state.attributes
+        even = even_ranges(max(1, len(state.partitions)))
         self.shards = [
             _shard(partition, range_)
-            for partition, range_ in zip(state.partitions, even, strict=True)
+            for partition, range_ in zip(state.partitions, even, strict=False)
         ]
-        self._open = sorted(
-            (shard for shard in self.shards if not shard.state.closed),
-            key=lambda shard: shard.first_hash,
-        )
-        self._starts = [shard.first_hash for shard in self._open]
+        self.open_shards = [shard for shard in self.shards if not shard.state.closed]
+        self._by_hash = sorted(self.open_shards, key=lambda shard: shard.first_hash)
+        self._starts = [shard.first_hash for shard in self._by_hash]
+        self._mark = _mark(self.name, self.created) << POSITION_BITS
 
     def shard_for(self, hash_key: int) -> Shard:
         """Return the open shard whose range holds a hash key."""
-        return self._open[bisect_right(self._starts, hash_key) - 1]
+        return self._by_hash[bisect_right(self._starts, hash_key) - 1]
 
     def partition(self, shard: Shard) -> Partition:
         """Return where a shard's records are in the log."""
@@ -65,113 +57,52 @@ class Stream:
 
     def status(self, now: int) -> str:
         """Return CREATING or ACTIVE."""
-        return "ACTIVE" if now >= int(self.attributes.get("active_at", 0)) else "CREATING"
+        return "ACTIVE" if now >= int(self._attributes.get("active_at", 0)) else "CREATING"
 
     def sequence(self, shard: Shard, position: int, time: int) -> str:
         """Return the sequence number of the record at a log position; its time is milliseconds."""
-        created = self.created // 1000
-        return str(SequenceNumber(created, shard.number, position + 1, time // 1000))
+        return self._sequence(shard, position + 1, time)
 
-    def beginning(self, shard: Shard) -> str:
+    def first_sequence(self, shard: Shard) -> str:
         """Return the sequence number that a shard starts with, before its first record."""
-        created = self.created // 1000
-        return str(SequenceNumber(created, shard.number, 0, created))
+        return self._sequence(shard, 0, self.created)
+
+    def is_of(self, number: SequenceNumber) -> bool:
+        """Tell whether a sequence number is of this stream."""
+        same = number.index >> POSITION_BITS << POSITION_BITS == self._mark
+        return same and number.created == self.created // 1000
+
+    def position(self, number: SequenceNumber, *, after: bool) -> int:
+        """Return the log position that a sequence number of this stream is at, or the next."""
+        return max(0, number.index - self._mark - (0 if after else 1))
 
     @property
     def mode(self) -> str:
         """PROVISIONED or ON_DEMAND."""
-        return str(self.attributes.get("mode", "PROVISIONED"))
-
-
-class Streams:
-    """The streams of the log, as this account's."""
-
-    def __init__(self, context: Context) -> None:
-        self._context = context
-        self._cached: dict[str, tuple[TopicState, Stream]] = {}
+        return str(self._attributes.get("mode", "PROVISIONED"))
 
     @property
-    def account(self) -> str:
-        """The account's 12 digits."""
-        return self._context.settings.kinesis.account_id
+    def retention_hours(self) -> int:
+        """For how many hours records are kept."""
+        return int(self._attributes.get("retention_hours", 24))
 
-    async def for_put(self, name: str) -> Stream:
-        """Return a stream without asking the disk (its ends are old); refuse an absent one."""
-        try:
-            state = await self._context.state(LogName(Kind.STREAM, name))
-        except TopicUnknown:
-            raise self._absent(name) from None
-        held = self._cached.get(name)
-        if held is None or held[0] is not state:
-            held = self._cached[name] = (state, Stream(state))
-        return held[1]
+    def _sequence(self, shard: Shard, index: int, time: int) -> str:
+        created = self.created // 1000
+        return str(SequenceNumber(created, shard.number, self._mark | index, time // 1000))
 
-    async def current(self, name: str) -> Stream:
-        """Return a stream as it is now; refuse an absent one."""
-        try:
-            return Stream(await self._context.current(LogName(Kind.STREAM, name)))
-        except TopicUnknown:
-            raise self._absent(name) from None
 
-    async def names(self) -> list[str]:
-        """Return the names of all streams, sorted."""
-        return await asyncio.to_thread(self._context.log.names, Kind.STREAM)
+def specs(shards: int) -> Sequence[PartitionSpec]:
+    """Return the partitions of a new stream, its hash keys shared out evenly."""
+    return [
+        PartitionSpec({"first_hash": str(first), "last_hash": str(last)})
+        for first, last in even_ranges(shards)
+    ]
 
-    async def create(
-        self, name: str, shards: int, *, mode: str = "PROVISIONED", active: bool = False
-    ) -> None:
-        """Make a stream; refuse one that exists and more shards than the limit."""
-        if name in await self.names():
-            raise Refused(errors.STREAM_EXISTS, stream=name, account=self.account)
-        await self._check_limit(shards)
-        now = self._context.clock()
-        attributes = {
-            "mode": mode,
-            "retention_hours": RETENTION_HOURS,
-            "active_at": now if active else now + self._context.settings.kinesis.create_ms,
-        }
-        try:
-            await self._context.create(LogName(Kind.STREAM, name), _specs(shards), attributes)
-        except TopicExists:
-            raise Refused(errors.STREAM_EXISTS, stream=name, account=self.account) from None
 
-    async def make_where_absent(self, name: str) -> Stream:
-        """Return a stream, made with one shard and ACTIVE at once where it is absent."""
-        try:
-            return await self.for_put(name)
-        except Refused as refused:
-            if refused.error is not errors.STREAM_NOT_FOUND:
-                raise
-        try:
-            await self.create(name, 1, active=True)
-        except Refused as refused:
-            if refused.error is not errors.STREAM_EXISTS:
-                raise
-        return await self.for_put(name)
-
-    async def delete(self, name: str) -> None:
-        """Delete a stream; refuse an absent one."""
-        try:
-            await self._context.delete(LogName(Kind.STREAM, name))
-        except TopicUnknown:
-            raise self._absent(name) from None
-
-    async def _check_limit(self, more: int) -> None:
-        limit = self._context.settings.kinesis.shard_limit
-        streams = [await self.current(name) for name in await self.names()]
-        current = sum(not shard.state.closed for stream in streams for shard in stream.shards)
-        if current + more > limit:
-            raise Refused(
-                errors.LIMIT_EXCEEDED,
-                account=self.account,
-                region=self._context.settings.kinesis.region,
-                current=current,
-                limit=limit,
-                more=more,
-            )
-
-    def _absent(self, name: str) -> Refused:
-        return Refused(errors.STREAM_NOT_FOUND, stream=name, account=self.account)
+def _mark(name: str, created: int) -> int:
+    """Return what tells a stream's sequence numbers from those of one made in the same second."""
+    digest = hashlib.sha256(f"{created} {name}".encode()).digest()
+    return int.from_bytes(digest[:4], "big") >> (32 - MARK_BITS)
 
 
 def _shard(partition: PartitionState, even: tuple[int, int]) -> Shard:
@@ -179,10 +110,3 @@ def _shard(partition: PartitionState, even: tuple[int, int]) -> Shard:
     held: Any = partition.attributes
     first, last = held.get("first_hash", even[0]), held.get("last_hash", even[1])
     return Shard(partition.number, int(first), int(last), partition)
-
-
-def _specs(shards: int) -> Sequence[PartitionSpec]:
-    return [
-        PartitionSpec({"first_hash": str(first), "last_hash": str(last)})
-        for first, last in even_ranges(shards)
-    ]
