@@ -229,6 +229,8 @@ def post(
             progress=lambda at: advance(at.posts),
         )
     Presenter(json=json).report(report)
+    if report.refused:
+        raise typer.Exit(1)
 
 
 def _stage(
@@ -372,7 +374,7 @@ def check(
     faults = check_dataset(datasets.load(path))
     presenter = Presenter(json=json)
     for fault in faults:
-        presenter.say(str(fault), where=fault.where, line=fault.line, reason=fault.reason)
+        presenter.say(str(fault), **vars(fault))
     if faults:
         raise typer.Exit(1)
     presenter.say(f"{path}: nothing to mend", faults=0)

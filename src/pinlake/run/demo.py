@@ -39,6 +39,7 @@ PACE = {
 
 START_SECONDS = 30.0
 LOOK_SECONDS = 0.3
+FILLING = ("raw", "clean", "stream")
 
 
 class DemoResult(msgspec.Struct, frozen=True):
@@ -64,7 +65,8 @@ def run_demo(home: Home, dataset: Dataset, *, posts: int, progress: FlowProgress
     began, started = time.monotonic(), datetime.now(UTC)
     _sample_where_absent(home, dataset, progress)
     with _services(home) as (supervisor, url):
-        sent = _post_by_both_routes(home, dataset, supervisor, url, posts, progress)
+        poster = Poster(home, dataset, url)
+        sent = _post_by_both_routes(poster, supervisor, posts, progress)
     _drain(home, dataset, progress)
     lake, flow = OpenLake(home, dataset), _look(home, dataset, sent)
     agreement = compared(lake)
@@ -117,51 +119,60 @@ def _await_gateway(supervisor: Supervisor, port: int) -> None:
     raise GatewayUnreachable(url=f"http://127.0.0.1:{port}", reason=gateway.last_words())
 
 
+class Poster(msgspec.Struct, frozen=True):
+    """Posts a data set's rows to one gateway."""
+
+    home: Home
+    dataset: Dataset
+    url: str
+
+    def post(self, route: str, posts: int, advance: Advance = lambda _done: None) -> PostReport:
+        """Post by one route, from where its last run stopped."""
+        with DatabaseSource(self.home.source_url) as source:
+            return post(
+                self.dataset,
+                source,
+                self.url,
+                via=route,
+                posts=posts,
+                user_id=USER_ID,
+                seed=None,
+                rate=None,
+                state=self.home.producer_path / f"{route}-{USER_ID}.json",
+                progress=lambda at: advance(at.posts),
+            )
+
+
 def _post_by_both_routes(
-    home: Home,
-    dataset: Dataset,
-    supervisor: Supervisor,
-    url: str,
-    posts: int,
-    progress: FlowProgress,
+    poster: Poster, supervisor: Supervisor, posts: int, progress: FlowProgress
 ) -> dict[str, PostReport]:
     """Post by both routes at once while the stages work, and show how the tables fill."""
-    began = _look(home, dataset)
     with (
         progress.step("Posts go in over HTTP, tables fill") as bars,
         ThreadPoolExecutor(len(ROUTES)) as pool,
     ):
-        sending = {}
-        for route in ROUTES:
-            advance = bars.add(f"posts by {route}", posts)
-            sending[route] = pool.submit(_post, home, dataset, url, route, posts, advance)
-        total = posts * len(dataset.tables)
-        filling = {folder: bars.add(f"rows in {folder}", total) for folder in ("raw", "stream")}
+        sending = {
+            route: pool.submit(poster.post, route, posts, bars.add(f"posts by {route}", posts))
+            for route in ROUTES
+        }
+        filling = {folder: bars.add(f"rows in {folder}/") for folder in FILLING}
         while not all(future.done() for future in sending.values()):
             supervisor.tend()
-            now = _look(home, dataset)
+            now = _look(poster.home, poster.dataset)
             for folder, advance in filling.items():
-                advance(now.rows(folder) - began.rows(folder))
+                advance(now.rows(folder))
             time.sleep(LOOK_SECONDS)
-    return {route: future.result() for route, future in sending.items()}
+    sent = {route: future.result() for route, future in sending.items()}
+    _make_up(poster, sent)
+    return sent
 
 
-def _post(
-    home: Home, dataset: Dataset, url: str, route: str, posts: int, advance: Advance
-) -> PostReport:
-    with DatabaseSource(home.source_url) as source:
-        return post(
-            dataset,
-            source,
-            url,
-            via=route,
-            posts=posts,
-            user_id=USER_ID,
-            seed=None,
-            rate=None,
-            state=home.producer_path / f"{route}-{USER_ID}.json",
-            progress=lambda at: advance(at.posts),
-        )
+def _make_up(poster: Poster, sent: dict[str, PostReport]) -> None:
+    """Bring both routes to the same draw: a demo that was stopped left one of them behind."""
+    furthest = max(report.draws for report in sent.values())
+    for route, report in sent.items():
+        if report.draws < furthest:
+            poster.post(route, furthest - report.draws)
 
 
 def _drain(home: Home, dataset: Dataset, progress: FlowProgress) -> None:

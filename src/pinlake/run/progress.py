@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
+from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskID, TextColumn
+from rich.text import Text
 
 Advance = Callable[[int], None]
 """Called with how many are done so far."""
@@ -26,11 +27,7 @@ class FlowProgress:
     def step(self, text: str) -> Iterator[Bars]:
         """Show one step with the bars that the block adds, and what it took when it is done."""
         began = self.clock()
-        columns = (
-            TextColumn("  {task.description:<24}"),
-            BarColumn(bar_width=40),
-            MofNCompleteColumn(),
-        )
+        columns = (TextColumn("  {task.description:<24}"), BarColumn(bar_width=40), Count())
         self.console.print(f"[bold]{text}[/bold]")
         with Progress(*columns, console=self.console) as progress:
             yield Bars(progress)
@@ -43,7 +40,16 @@ class Bars:
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
 
-    def add(self, name: str, total: int) -> Advance:
-        """Add a bar, and return what moves it."""
+    def add(self, name: str, total: int | None = None) -> Advance:
+        """Add a bar (a bare count where nobody knows the total), and return what moves it."""
         task: TaskID = self._progress.add_task(name, total=total)
         return lambda done: self._progress.update(task, completed=done)
+
+
+class Count(ProgressColumn):
+    """How many are done, and of how many where that is known."""
+
+    def render(self, task: Task) -> Text:
+        """Return ``12/500`` or ``12``."""
+        total = "" if task.total is None else f"/{task.total:,.0f}"
+        return Text(f"{task.completed:,.0f}{total}")

@@ -64,9 +64,8 @@ def _tell_agreement(console: Console, result: DemoResult) -> None:
     console.print("\n[bold]Do batch and stream agree?[/bold]")
     for each in result.differences:
         verdict = "the same rows" if each.equal else "they differ"
-        console.print(
-            f"  {each.table:8} clean {each.clean_rows:>7,}   stream {each.stream_rows:>7,}   {verdict}"
-        )
+        rows = f"clean {each.clean_rows:>7,}   stream {each.stream_rows:>7,}"
+        console.print(f"  {each.table:8} {rows}   {verdict}")
 
 
 def _tell_next(console: Console, home: Home, questions: Mapping[str, Question]) -> None:
