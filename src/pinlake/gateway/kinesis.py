@@ -75,7 +75,7 @@ class Kinesis:
         target = request.header(b"x-amz-target")
         if not request.body:
             _operation(target)
-            raise Refused(errors.SERIALIZATION, reason="The body is empty: send {{}} at least.")
+            raise Refused(errors.SERIALIZATION, reason="The body is empty: send {} at least.")
         _check_content_type(request, target)
         body = wire.read(request.body, written)
         operation = _operation(target)

@@ -79,20 +79,25 @@ async def list_shards(call: Call) -> Answer:
 def _shards_asked_for(call: Call) -> tuple[str, str]:
     """Return the stream's name and the shard id behind which to list."""
     name, token = call.get("StreamName"), call.get("NextToken")
-    if name is None and token is None:
+    if token is not None:
+        return _by_token(name, token)
+    if name is None:
         reason = "Either NextToken or StreamName should be provided."
         raise Refused(errors.INVALID_ARGUMENT, reason=reason)
-    if name is not None and token is not None:
-        reason = "NextToken and StreamName cannot be provided together."
-        raise Refused(errors.INVALID_ARGUMENT, reason=reason)
-    if name is None:
-        name, slash, after = token.partition("/")
-        if not slash:
-            raise Refused(errors.INVALID_ARGUMENT, reason="NextToken is not one of ListShards.")
-        return name, after
     chosen = call.get("ShardFilter", {})
     after = chosen.get("ShardId", "") if chosen.get("Type") == "AFTER_SHARD_ID" else ""
     return name, call.get("ExclusiveStartShardId", after)
+
+
+def _by_token(name: str | None, token: str) -> tuple[str, str]:
+    """Return what a token says. boto3's paginator sends the stream's name beside it: let it."""
+    stream, slash, after = token.partition("/")
+    if not slash:
+        raise Refused(errors.INVALID_ARGUMENT, reason="NextToken is not one of ListShards.")
+    if name not in {None, stream}:
+        reason = "NextToken and StreamName cannot be provided together."
+        raise Refused(errors.INVALID_ARGUMENT, reason=reason)
+    return stream, after
 
 
 def _page(call: Call, stream: Stream, after: str, limit: int) -> tuple[list[Shard], bool]:
