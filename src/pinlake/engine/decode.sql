@@ -77,7 +77,7 @@ SELECT row
 FROM (
   SELECT
     row_number() OVER () - 1 AS row,
-    list_filter($patterns, pattern -> coalesce(try(decode(key)), '') GLOB pattern)[1] AS best
+    list_filter($patterns, lambda pattern: coalesce(try(decode(key)), '') GLOB pattern)[1] AS best
   FROM keys
 )
 WHERE coalesce(best, '') <> $takes
