@@ -104,16 +104,20 @@ AUTHORIZATIONS = {
     ),
     "AWS4-HMAC-SHA256 Signature=b,Credential=a,SignedHeaders=c": (
         {},
-        "Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header. "
-        "Authorization={}",
+        (
+            "Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header. "
+            "Authorization={}"
+        ),
     ),
     "X": (
         {},
-        "Authorization header requires 'Credential' parameter. "
-        "Authorization header requires 'Signature' parameter. "
-        "Authorization header requires 'SignedHeaders' parameter. "
-        "Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header. "
-        "Authorization={}",
+        (
+            "Authorization header requires 'Credential' parameter. "
+            "Authorization header requires 'Signature' parameter. "
+            "Authorization header requires 'SignedHeaders' parameter. "
+            "Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header. "
+            "Authorization={}"
+        ),
     ),
 }
 
@@ -184,8 +188,10 @@ TYPES = [
     (
         "PutRecord",
         {"Data": "23456"},
-        "'23456' can not be converted to a Blob: "
-        "Base64 encoded length is expected a multiple of 4 bytes but found: 5",
+        (
+            "'23456' can not be converted to a Blob: "
+            "Base64 encoded length is expected a multiple of 4 bytes but found: 5"
+        ),
     ),
     (
         "PutRecord",
@@ -312,8 +318,10 @@ CONSTRAINTS = [
         {**HORIZON, "ShardIteratorType": "ALL"},
         [
             "'ALL' at 'shardIteratorType'",
-            "Member must satisfy enum value set: [AFTER_SEQUENCE_NUMBER, LATEST, AT_TIMESTAMP, "
-            "AT_SEQUENCE_NUMBER, TRIM_HORIZON]",
+            (
+                "Member must satisfy enum value set: [AFTER_SEQUENCE_NUMBER, LATEST, AT_TIMESTAMP, "
+                "AT_SEQUENCE_NUMBER, TRIM_HORIZON]"
+            ),
         ],
     ),
     (
@@ -326,8 +334,10 @@ CONSTRAINTS = [
         {"StreamARN": "arn"},
         [
             "'arn' at 'streamARN'",
-            "Member must satisfy regular expression pattern: "
-            "arn:aws.*:kinesis:.*:\\d{12}:stream/\\S+",
+            (
+                "Member must satisfy regular expression pattern: "
+                "arn:aws.*:kinesis:.*:\\d{12}:stream/\\S+"
+            ),
         ],
     ),
 ]
@@ -396,8 +406,10 @@ def test_a_hash_key_outside_the_space_is_refused(server):
     body = {"StreamName": "pins", **entry(ExplicitHashKey=str(HASH_KEYS))}
     assert refusal(server.call("PutRecord", body)) == (
         "InvalidArgumentException",
-        "Invalid ExplicitHashKey. ExplicitHashKey must be in the range: [0, 2^128-1]. "
-        f"Specified value was {HASH_KEYS}",
+        (
+            "Invalid ExplicitHashKey. ExplicitHashKey must be in the range: [0, 2^128-1]. "
+            f"Specified value was {HASH_KEYS}"
+        ),
     )
 
 
@@ -482,8 +494,10 @@ def test_a_sequence_number_of_another_shard_is_refused(server):
     assert put_one["ShardId"] == "shardId-000000000001"
     assert refusal(at(server, put_one["SequenceNumber"])) == (
         "InvalidArgumentException",
-        "Invalid StartingSequenceNumber. It encodes shardId-000000000001, while it was used in a "
-        "call to a shard with shardId-000000000000",
+        (
+            "Invalid StartingSequenceNumber. It encodes shardId-000000000001, while it was used in a "
+            "call to a shard with shardId-000000000000"
+        ),
     )
 
 

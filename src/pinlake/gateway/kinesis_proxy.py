@@ -112,7 +112,7 @@ class KinesisProxy:
     async def create_stream(self, request: Request) -> Answer:
         """Create a stream of ``ShardCount`` shards, 5 where the body does not say."""
         fields = _fields(request.body) if request.body.strip() else {}
-        count = msgspec.json.decode(fields.get("ShardCount", b"null"))
+        count = _decoded(fields.get("ShardCount", b"null"), Any, '"ShardCount" cannot be read')
         body = {
             "StreamName": _stream(request),
             "ShardCount": DEFAULT_SHARDS if count is None else count,
@@ -174,8 +174,10 @@ def _listed(body: bytes) -> list[Fields]:
     return found
 
 
-def _decoded(text: bytes | msgspec.Raw, type_: type[Any], wrong: str) -> Any:
+def _decoded(text: bytes | msgspec.Raw, type_: Any, wrong: str) -> Any:
+    """Return JSON's value, its strings checked, those within a Raw too."""
     try:
+        bytes(text).decode()
         return msgspec.json.decode(text, type=type_)
     except ValueError as error:
         raise Refused(errors.SERIALIZATION, reason=f"{wrong}: {error}.") from None
@@ -197,7 +199,7 @@ def _data(sent: msgspec.Raw | bytes) -> bytes | None:
 
 def _key(sent: msgspec.Raw | bytes) -> Any:
     """Return a partition key; a number is its own text, as the tutorial's template makes it."""
-    key = msgspec.json.decode(sent)
+    key = _decoded(sent, Any, '"PartitionKey" cannot be read')
     is_number = isinstance(key, int | float) and not isinstance(key, bool)
     return bytes(sent).decode() if is_number else key
 
