@@ -362,10 +362,10 @@ def test_several_violations_are_listed_in_one_message(server):
     assert "Value null at 'data'" in message
 
 
-def test_of_many_violations_the_first_ten_are_listed(server):
+def test_of_many_violations_the_first_ten_are_told(server):
     body = {"StreamName": "pins", "Records": [{} for _ in range(30)]}
     _, message = refusal(server.call("PutRecords", body))
-    assert message.startswith("60 validation errors detected: ")
+    assert message.startswith("10 validation errors detected: ")
     assert message.count("failed to satisfy constraint") == 10
 
 
@@ -420,7 +420,6 @@ ABSENT = [
     ("ListShards", {}),
     ("PutRecord", entry()),
     ("PutRecords", {"Records": [entry()]}),
-    ("GetShardIterator", {"ShardId": FIRST, "ShardIteratorType": "LATEST"}),
 ]
 
 
@@ -428,6 +427,12 @@ ABSENT = [
 def test_a_stream_that_is_not_there_is_not_made_by_the_api(server, operation, body):
     response = server.call(operation, {"StreamName": "absent", **body})
     message = "Stream absent under account 123456789012 not found."
+    assert refusal(response) == ("ResourceNotFoundException", message)
+
+
+def test_a_stream_that_is_not_there_has_no_shards(server):
+    response = server.call("GetShardIterator", {**HORIZON, "StreamName": "absent"})
+    message = f"Shard {FIRST} in stream absent under account 123456789012 does not exist"
     assert refusal(response) == ("ResourceNotFoundException", message)
 
 
@@ -534,6 +539,22 @@ def test_what_is_no_sequence_number_of_this_stream_is_refused(server, number):
         "InvalidArgumentException",
         True,
     )
+
+
+def test_a_sequence_number_for_ordering_must_be_one_of_the_past(server):
+    number = put(server, "pins")["SequenceNumber"]
+    later = str(SequenceNumber(1, 0, 1, server.clock() // 1000 + 100))
+    body = {"StreamName": "pins", **entry()}
+    assert server.call("PutRecord", {**body, "SequenceNumberForOrdering": number}).ok
+    for wrong in ("0", later):
+        response = server.call("PutRecord", {**body, "SequenceNumberForOrdering": wrong})
+        assert refusal(response) == (
+            "InvalidArgumentException",
+            (
+                f"ExclusiveMinimumSequenceNumber {wrong} used in PutRecord on stream pins under "
+                "account 123456789012 is invalid."
+            ),
+        )
 
 
 def test_a_kind_of_iterator_and_a_sequence_number_must_fit(server):

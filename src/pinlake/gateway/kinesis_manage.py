@@ -35,7 +35,7 @@ async def delete_stream(call: Call) -> Answer:
 
 OPERATIONS = {
     "CreateStream": Operation(
-        {"StreamName": STREAM_NAME, "ShardCount": SHARD_COUNT, "StreamModeDetails": MODE},
+        {"ShardCount": SHARD_COUNT, "StreamName": STREAM_NAME, "StreamModeDetails": MODE},
         create_stream,
     ),
     "DeleteStream": Operation(

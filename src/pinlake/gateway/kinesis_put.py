@@ -16,7 +16,7 @@ from pinlake.gateway.kinesis_operation import (
     Call,
     Operation,
 )
-from pinlake.gateway.kinesis_sequence import HASH_KEYS, hash_key
+from pinlake.gateway.kinesis_sequence import HASH_KEYS, hash_key, parse
 from pinlake.gateway.kinesis_streams import Shard, Stream
 from pinlake.gateway.kinesis_types import Member
 from pinlake.log.base import Append
@@ -47,6 +47,7 @@ async def put_record(call: Call) -> Answer:
     """Put one record; answers when it is durable."""
     stream = await call.account.for_put(call["StreamName"])
     call.account.check_active(stream)
+    _check_ordering(call)
     _refuse_dry_run(call)
     return await put_one(call.account, stream, call.body)
 
@@ -111,6 +112,18 @@ async def _append(
     return dict(zip(runs, firsts, strict=True))
 
 
+def _check_ordering(call: Call) -> None:
+    """Refuse what is no sequence number of the past; the log's order is strict without it."""
+    text = call.get("SequenceNumberForOrdering")
+    number = None if text is None else parse(text)
+    if text is not None and (number is None or number.time * 1000 > call.now):
+        reason = (
+            f"ExclusiveMinimumSequenceNumber {text} used in PutRecord on stream "
+            f"{call['StreamName']} under account {call.account.id} is invalid."
+        )
+        raise Refused(errors.INVALID_ARGUMENT, reason=reason)
+
+
 def _refuse_dry_run(call: Call) -> None:
     if call.get("DryRun"):
         raise Refused(errors.DRY_RUN)
@@ -155,14 +168,14 @@ def _hash(entry: Entry) -> int:
 OPERATIONS = {
     "PutRecord": Operation(
         {
-            "StreamName": STREAM_NAME,
-            **ENTRY,
             "SequenceNumberForOrdering": SEQUENCE_NUMBER,
+            **ENTRY,
+            "StreamName": STREAM_NAME,
             "DryRun": DRY_RUN,
         },
         put_record,
     ),
     "PutRecords": Operation(
-        {"StreamName": STREAM_NAME, "Records": ENTRIES, "DryRun": DRY_RUN}, put_records
+        {"Records": ENTRIES, "StreamName": STREAM_NAME, "DryRun": DRY_RUN}, put_records
     ),
 }

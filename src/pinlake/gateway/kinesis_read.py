@@ -36,8 +36,7 @@ SHARD_ITERATOR = Member("String", required=True, least=1, most=512)
 
 async def get_shard_iterator(call: Call) -> Answer:
     """Return an iterator over a shard, from where the request says."""
-    stream = await call.account.current(call["StreamName"])
-    shard = _shard(call, stream)
+    stream, shard = await _asked_for(call)
     position = await _start(call, stream, shard)
     return {"ShardIterator": _sealed(call, stream, shard, position)}
 
@@ -47,14 +46,18 @@ async def get_records(call: Call) -> Answer:
     return await asyncio.to_thread(_get_records, call)
 
 
-def _shard(call: Call, stream: Stream) -> Shard:
-    number = shard_number(call["ShardId"])
+async def _asked_for(call: Call) -> tuple[Stream, Shard]:
+    """Return the stream and shard of a request; a stream that is not there has no shards either."""
+    name, number = call["StreamName"], shard_number(call["ShardId"])
     if number is None:
-        values = {"shard": call["ShardId"], "stream": stream.name}
-        raise call.account.refusal(errors.SHARD_UNREADABLE, **values)
+        raise call.account.refusal(errors.SHARD_UNREADABLE, shard=call["ShardId"], stream=name)
+    try:
+        stream = await call.account.current(name)
+    except Refused:
+        raise _no_shard(call.account, name, number) from None
     if number >= len(stream.shards) or stream.status(call.now) == "CREATING":
-        raise _no_shard(call.account, stream.name, number)
-    return stream.shards[number]
+        raise _no_shard(call.account, name, number)
+    return stream, stream.shards[number]
 
 
 def _no_shard(account: Account, stream: str, number: int) -> Refused:
@@ -198,10 +201,10 @@ def _key(call: Call) -> bytes:
 OPERATIONS = {
     "GetShardIterator": Operation(
         {
-            "StreamName": STREAM_NAME,
             "ShardId": STREAM_NAME,
             "ShardIteratorType": ITERATOR_TYPE,
             "StartingSequenceNumber": SEQUENCE_NUMBER,
+            "StreamName": STREAM_NAME,
             "Timestamp": Member("Timestamp"),
         },
         get_shard_iterator,

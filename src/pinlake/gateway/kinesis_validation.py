@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from functools import cache
+from itertools import islice
 from typing import Any
 
 from pinlake.gateway import kinesis_errors as errors
@@ -19,14 +20,13 @@ def checked(body: Mapping[str, Any], members: Members) -> dict[str, Any]:
     """Return a body's known members as Python's values.
 
     Refuses wrong types first (SerializationException), then values outside
-    their constraints (ValidationException), the first ten of them listed.
+    their constraints (ValidationException), of which the first ten are told.
     """
     found = typed(body, members)
-    violations = list(_of_structure(found, members, ""))
+    violations = list(islice(_of_structure(found, members, ""), MOST_LISTED))
     if violations:
         plural = "s" if len(violations) > 1 else ""
-        listed = "; ".join(violations[:MOST_LISTED])
-        reason = f"{len(violations)} validation error{plural} detected: {listed}"
+        reason = f"{len(violations)} validation error{plural} detected: {'; '.join(violations)}"
         raise Refused(errors.VALIDATION, reason=reason)
     return found
 
