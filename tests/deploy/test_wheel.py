@@ -34,9 +34,9 @@ def test_the_wheel_holds_every_file_of_the_package_and_nothing_else(wheel):
 
 @pytest.mark.slow
 def test_the_installed_wheel_runs_the_demo(wheel, tmp_path):
-    venv.create(tmp_path / "venv", with_pip=False)
+    venv.create(tmp_path / "venv", with_pip=True)
     python = tmp_path / "venv" / "bin" / "python"
-    pip = [sys.executable, "-m", "pip", "--python", python, "install", "--quiet"]
+    pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     _run(*pip, "--require-hashes", "-r", ROOT / "requirements" / "run.txt")
     _run(*pip, "--no-deps", wheel)
     done = _run(
