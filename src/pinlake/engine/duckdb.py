@@ -95,10 +95,10 @@ class DuckdbEngine:
         return self._append(step, decoded, of_stream=False)
 
     def _clean(self, step: Step, given: Versions) -> Outcome:
-        files = tables.added(self.lake, given.table, given.after, given.upto)
         snapshot = _checked(step, given, tables.snapshot(self.lake, given.table))
-        snapshot = msgspec.structs.replace(snapshot, files=tuple(files))
-        return self._cleaned(step, tables.read(self.connection, snapshot), ())
+        files = tables.added(self.lake, given.table, given.after, given.upto)
+        batch = msgspec.structs.replace(snapshot, files=tuple(files))
+        return self._cleaned(step, tables.read(self.connection, batch), ())
 
     def _stream(self, step: Step, given: LogRanges) -> Outcome:
         assert self.log is not None, "a step of stage stream needs a log"

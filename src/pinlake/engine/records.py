@@ -52,7 +52,7 @@ def decode(connection: DuckDBPyConnection, table: Table, values: Values, sent: S
     """
     connection.register("records", values)
     if table.generic:
-        return Decoded(_jsonified(connection, values))
+        return Decoded(_jsonified(connection, values, sent))
     odd = _rows(connection, Plain(table.columns).odd())
     return _mended(values, odd, Decoder(table.columns), sent)
 
@@ -93,12 +93,12 @@ def _mended(values: Values, odd: Sequence[int], decoder: Decoder, sent: Sent) ->
     return Decoded(values.replaced(replacements), tuple(rejects))
 
 
-def _jsonified(connection: DuckDBPyConnection, values: Values) -> Values:
+def _jsonified(connection: DuckDBPyConnection, values: Values, sent: Sent) -> Values:
     """Return the values with those that are no JSON as JSON strings of their base64."""
     query = statements("decode.sql")["odd_json"].format(depth=MAX_DEPTH)
     return values.replaced(
         {
-            row: [Replacement(0, b'"' + base64.b64encode(value) + b'"')]
+            row: [Replacement(0, b'"' + base64.b64encode(sent(value)) + b'"')]
             for row, _, _, value in values.at(_rows(connection, query))
             if not is_json(value)
         }

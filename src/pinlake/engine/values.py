@@ -66,6 +66,7 @@ class Values:
     def __init__(self, sources: Sequence[Source], blocks: Sequence[Block]) -> None:
         self.sources, self.blocks = tuple(sources), tuple(blocks)
         self.starts = list(accumulate(map(len, blocks), initial=0))
+        self._batches: list[CArray] | None = None
 
     def __len__(self) -> int:
         return self.starts[-1]
@@ -89,16 +90,18 @@ class Values:
 
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
         """Return the values as a new Arrow stream, in batches of SLICE rows."""
-        wholes = [
-            _arrow(block, start) for block, start in zip(self.blocks, self.starts, strict=False)
-        ]
-        batches = [
-            whole[start : min(len(whole), start + SLICE)]
-            for whole in wholes
-            for start in range(0, len(whole), SLICE)
-        ]
-        stream = CArrayStream.from_c_arrays(batches, _KIND, validate=False)
+        if self._batches is None:
+            self._batches = self._sliced()
+        stream = CArrayStream.from_c_arrays(self._batches, _KIND, validate=False)
         return stream.__arrow_c_stream__(requested_schema)
+
+    def _sliced(self) -> list[CArray]:
+        arrays = [_arrow(*each) for each in zip(self.blocks, self.starts, strict=False)]
+        return [
+            array[start : min(len(array), start + SLICE)]
+            for array in arrays
+            for start in range(0, len(array), SLICE)
+        ]
 
     def _by_block(self, rows: Sequence[int]) -> Iterator[tuple[Block, int, list[int]]]:
         """Yield the blocks that hold rows, with their first row and the rows' places in them."""

@@ -1,0 +1,104 @@
+"""Time load and clean against the same writes by hand, turn by turn in one run.
+
+.venv/bin/python benchmarks/load_clean.py [--posts 1000000] [--runs 3]
+"""
+
+import argparse
+import itertools
+import json
+import random
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from pinlake import dataset
+from pinlake.engine.base import Objects, Step, Versions
+from pinlake.engine.duckdb import DuckdbEngine
+from pinlake.lake import objects, tables
+from pinlake.lake.objects import ObjectKey
+from pinlake.lake.store import Lake
+from pinlake.source.sample import generate
+
+TABLES = {"pin": "index", "geo": "ind", "user": "ind"}
+DISTINCT = 20_000
+OBJECT = 10_000
+BASELINE = Path(__file__).with_name("baseline_load_clean.py")
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("--posts", type=int, default=1_000_000)
+    arguments.add_argument("--runs", type=int, default=3)
+    arguments.add_argument("--lake", help=argparse.SUPPRESS)
+    options = arguments.parse_args()
+    if options.lake:
+        load_and_clean(Lake(Path(options.lake).as_uri()))
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        megabytes = write_objects(Path(folder), options.posts)
+        print(f"{options.posts} posts, 3 records each, {megabytes:.0f} MB of JSON lines")
+        compare(Path(folder), options.runs)
+
+
+def compare(folder: Path, runs: int) -> None:
+    ours, theirs = [], []
+    for _ in range(runs):
+        theirs.append(timed(folder, [str(BASELINE)]))
+        ours.append(timed(folder, [__file__, "--lake"]))
+        print(f"by hand {theirs[-1][0]:.2f} s, processor {theirs[-1][1]:.2f} s; ", end="")
+        print(f"pinlake {ours[-1][0]:.2f} s, processor {ours[-1][1]:.2f} s")
+    for place, name in enumerate(("wall", "processor")):
+        ratio = statistics.median(t[place] / o[place] for t, o in zip(theirs, ours, strict=True))
+        print(f"pinlake's speed over the script's, {name} time: {ratio:.2f} (median of {runs})")
+
+
+def timed(folder: Path, command: list[str]) -> tuple[float, float]:
+    with tempfile.TemporaryDirectory(dir=folder) as lake:
+        Path(lake, "topics").symlink_to(folder / "topics")
+        before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
+        subprocess.run([sys.executable, *command, lake], check=True)
+        wall = time.monotonic() - began
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    used = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return wall, used
+
+
+def load_and_clean(lake: Lake) -> None:
+    pinterest = dataset.load("pinterest")
+    engine = DuckdbEngine(lake, None, pinterest.functions_sql)
+    for topic in objects.topics(lake):
+        table = pinterest.table_of_topic(topic)
+        assert table is not None
+        keys = tuple(str(each.key) for each in objects.list_after(lake, topic, 0, None))
+        loaded = engine.run(Step("load", table, 1, Objects(keys)))
+        raw = tables.snapshot(lake, f"raw/{table.name}")
+        assert raw is not None
+        assert loaded.version is not None
+        versions = Versions(f"raw/{table.name}", raw.table_id, None, loaded.version)
+        engine.run(Step("clean", table, 1, versions))
+    engine.close()
+
+
+def write_objects(folder: Path, posts: int) -> float:
+    """Write objects of rows drawn again and again, each table's keys drawn from 0.8 * posts."""
+    pinterest, written = dataset.load("pinterest"), 0
+    for table, key in TABLES.items():
+        rng, topic = random.Random(1), f"0123456789ab.{table}"
+        rows = [json.dumps(row) for row in generate(pinterest, table, 0, DISTINCT)]
+        tails = itertools.cycle(row[row.index(",") :] for row in rows)
+        for start in range(0, posts, OBJECT):
+            count = min(OBJECT, posts - start)
+            keys = (rng.randrange(posts * 4 // 5 + 1) for _ in range(count))
+            lines = [f'{{"{key}":{number}{next(tails)}\n' for number in keys]
+            path = folder / str(ObjectKey(topic, 0, start))
+            path.parent.mkdir(parents=True, exist_ok=True)
+            written += path.write_text("".join(lines))
+    return written / 1e6
+
+
+if __name__ == "__main__":
+    main()
