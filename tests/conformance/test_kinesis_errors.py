@@ -5,10 +5,11 @@ import base64
 import pytest
 import requests
 
-from kinesis_server import JSON_TYPE, SIGNED, serving
+from kinesis_server import JSON_TYPE, SIGNED, Clock, serving
 from pinlake.gateway.kinesis_operations import NOT_YET, OPERATIONS
 from pinlake.gateway.kinesis_sequence import HASH_KEYS, SequenceNumber, parse
 from pinlake.log.memory import MemoryLog
+from pinlake.log.sqlite import SqliteLog
 from pinlake.record import stream
 
 TARGET = {"X-Amz-Target": "Kinesis_20131202.ListStreams"}
@@ -156,6 +157,24 @@ def test_a_stage_before_the_api_changes_nothing(server):
     headers = {**KNOWN, **SIGNED}
     response = requests.post(f"{server.url}/prod/", headers=headers, data="{}", timeout=10)
     assert response.json()["StreamNames"] == ["geos", "pins"]
+
+
+LOOKS = [
+    ({"Accept": "text/html,*/*"}, True),
+    ({"Accept": "*/*"}, False),
+    ({"Accept": "text/html", "X-Amz-Date": "20260101T000000Z"}, False),
+    ({"Accept": "text/html", "Authorization": "X"}, False),
+]
+
+
+@pytest.mark.parametrize(("headers", "looks"), LOOKS)
+def test_a_browsers_look_at_the_root_is_not_the_apis(server, headers, looks):
+    response = requests.get(server.url, headers=headers, timeout=10)
+    if looks:
+        assert response.ok
+        assert response.headers["Content-Type"].startswith("text/html")
+    else:
+        assert refusal(response)[0] == "AccessDeniedException"
 
 
 @pytest.mark.parametrize("operation", NOT_YET)
@@ -637,6 +656,21 @@ def test_members_that_nobody_knows_are_passed_over(server, operation):
     response = server.call(operation, body)
     assert "Whatever" not in response.text
     assert response.status_code in {200, 400}
+
+
+def test_a_log_that_is_full_is_an_internal_failure_and_what_was_acknowledged_stays(tmp_path):
+    clock = Clock()
+    log = SqliteLog(tmp_path / "log.db", clock, max_bytes=1_000_000)
+    with serving(log, clock) as server:
+        server.call("CreateStream", {"StreamName": "full", "ShardCount": 1})
+        body = {"StreamName": "full", **entry("x" * 100_000)}
+        answers = [server.call("PutRecord", body) for _ in range(12)]
+        acknowledged = [each.json()["SequenceNumber"] for each in answers if each.ok]
+        assert refusal(answers[-1], 500)[0] == "InternalFailure"
+        asked = {"ShardIterator": iterator(server, StreamName="full")}
+        found = server.call("GetRecords", asked).json()["Records"]
+        assert [record["SequenceNumber"] for record in found] == acknowledged
+        assert 0 < len(found) < 12
 
 
 def test_a_log_that_is_closed_is_an_internal_failure():
