@@ -61,6 +61,7 @@ ENVELOPES = {
     "no JSON before no target": ("POST", TYPED, "hello", "SerializationException"),
     "no JSON before no signature": ("POST", KNOWN, "hello", "SerializationException"),
     "JSON of no structure": ("POST", KNOWN, "[]", "SerializationException"),
+    "JSON nested too deep": ("POST", KNOWN, "[" * 100_000, "SerializationException"),
     "broken UTF-8": ("POST", KNOWN, b'{"a": "\xff"}', "SerializationException"),
     "no target": ("POST", {**TYPED, **SIGNED}, "{}", "UnknownOperationException"),
     "no target before no signature": ("POST", TYPED, "{}", "UnknownOperationException"),

@@ -228,6 +228,17 @@ def test_what_cannot_be_done_is_400_in_kinesis_words(server, method, path, body,
     assert "a" not in names
 
 
+@pytest.mark.parametrize("depth", [*range(900, 1_000, 3), 100_000])
+def test_data_of_any_depth_is_stored_or_refused(server, depth):
+    body = f'{{"Data": {"[" * depth}{"]" * depth}, "PartitionKey": "p"}}'
+    url = f"{server.url}/streams/deep-{depth}/record"
+    response = requests.put(url, headers=SENT_AS, data=body, timeout=10)
+    if response.status_code == 200:
+        assert stored(server, f"deep-{depth}") == [b"[" * depth + b"]" * depth]
+    else:
+        assert response.json()["__type"] == "SerializationException"
+
+
 def test_without_auto_create_a_put_to_an_absent_stream_is_refused():
     with serving(auto_create=False) as server:
         response = classic(server, f"/test/streams/{STREAM}/record")

@@ -17,7 +17,7 @@ from pinlake.gateway.kinesis_operation import Answer, Call, Operation
 from pinlake.gateway.kinesis_operations import OPERATIONS
 from pinlake.gateway.kinesis_put import put_many, put_one
 from pinlake.gateway.kinesis_streams import Stream
-from pinlake.gateway.kinesis_wire import PLAIN
+from pinlake.gateway.kinesis_wire import PLAIN, UNREADABLE
 
 DEFAULT_SHARDS = 5
 """What the tutorial's mapping template fills in where ShardCount is absent."""
@@ -179,7 +179,7 @@ def _decoded(text: bytes | msgspec.Raw, type_: Any, wrong: str) -> Any:
     try:
         bytes(text).decode()
         return msgspec.json.decode(text, type=type_)
-    except ValueError as error:
+    except UNREADABLE as error:
         raise Refused(errors.SERIALIZATION, reason=f"{wrong}: {error}.") from None
 
 
@@ -193,7 +193,10 @@ def _entry(fields: Fields) -> dict[str, Any]:
 
 def _data(sent: msgspec.Raw | bytes) -> bytes | None:
     """Return Data's JSON text without blanks between its tokens."""
-    compact = msgspec.json.format(bytes(sent), indent=-1)
+    try:
+        compact = msgspec.json.format(bytes(sent), indent=-1)
+    except UNREADABLE as error:
+        raise Refused(errors.SERIALIZATION, reason=f'"Data" cannot be read: {error}.') from None
     return None if compact == b"null" else compact
 
 

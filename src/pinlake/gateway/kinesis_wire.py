@@ -17,10 +17,12 @@ from pinlake.gateway.kinesis_errors import Refused
 from pinlake.gateway.kinesis_time import Timestamp
 
 ID_BYTES = 72
+UNREADABLE = (ValueError, RecursionError)
+"""What reading a body may raise: it is malformed, or nested deeper than is read."""
 
 
 class Format(msgspec.Struct, frozen=True):
-    """A content type with its reading, which raises ValueError, and its writing."""
+    """A content type with its reading, which raises one of UNREADABLE, and its writing."""
 
     content_type: str
     read: Callable[[bytes], Any]
@@ -50,7 +52,7 @@ def read(body: bytes, written: Format) -> dict[str, Any]:
     """Return the structure that a body holds, or refuse it (SerializationException)."""
     try:
         found = written.read(body)
-    except ValueError as error:
+    except UNREADABLE as error:
         raise Refused(errors.SERIALIZATION, reason=f"The body cannot be read: {error}.") from None
     if not isinstance(found, dict):
         raise Refused(errors.SERIALIZATION, reason="The body is no structure.")
