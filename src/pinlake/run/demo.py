@@ -20,7 +20,7 @@ from pinlake.log.open import open_reader
 from pinlake.producer.emulation import PostReport, post
 from pinlake.query.compare import Difference
 from pinlake.query.lake import OpenLake
-from pinlake.run.progress import Advance, FlowProgress
+from pinlake.run.progress import Advance, Bars, FlowProgress
 from pinlake.run.supervisor import Supervisor
 from pinlake.run.up import STAGES, services
 from pinlake.settings import Home
@@ -155,12 +155,10 @@ def _post_by_both_routes(
             route: pool.submit(poster.post, route, posts, bars.add(f"posts by {route}", posts))
             for route in ROUTES
         }
-        filling = {folder: bars.add(f"rows in {folder}/") for folder in FILLING}
+        filling = _Filling(poster.home, poster.dataset, bars)
         while not all(future.done() for future in sending.values()):
             supervisor.tend()
-            now = _look(poster.home, poster.dataset)
-            for folder, advance in filling.items():
-                advance(now.rows(folder))
+            filling.show()
             time.sleep(LOOK_SECONDS)
     sent = {route: future.result() for route, future in sending.items()}
     _make_up(poster, sent)
@@ -178,10 +176,23 @@ def _make_up(poster: Poster, sent: dict[str, PostReport]) -> None:
 def _drain(home: Home, dataset: Dataset, progress: FlowProgress) -> None:
     """Let every stage take what is left, in the order of the flow."""
     with progress.step("The last records through every stage") as bars:
+        filling = _Filling(home, dataset, bars)
         for stage in STAGES:
-            advance = bars.add(stage, 1)
             run_stage(stage, home, dataset, table=None, once=True, stop=threading.Event())
-            advance(1)
+        filling.show()
+
+
+class _Filling:
+    """The rows of the tables, shown as they grow."""
+
+    def __init__(self, home: Home, dataset: Dataset, bars: Bars) -> None:
+        self._home, self._dataset = home, dataset
+        self._shown = {folder: bars.add(f"rows in {folder}/") for folder in FILLING}
+
+    def show(self) -> None:
+        now = _look(self._home, self._dataset)
+        for folder, advance in self._shown.items():
+            advance(now.rows(folder))
 
 
 def _look(home: Home, dataset: Dataset, sent: dict[str, PostReport] | None = None) -> FlowCounts:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskID, TextColumn
@@ -27,7 +28,7 @@ class FlowProgress:
     def step(self, text: str) -> Iterator[Bars]:
         """Show one step with the bars that the block adds, and what it took when it is done."""
         began = self.clock()
-        columns = (TextColumn("  {task.description:<24}"), BarColumn(bar_width=40), Count())
+        columns = (TextColumn("  {task.description:<24}"), Bar(bar_width=40), Count())
         self.console.print(f"[bold]{text}[/bold]")
         with Progress(*columns, console=self.console) as progress:
             yield Bars(progress)
@@ -44,6 +45,14 @@ class Bars:
         """Add a bar (a bare count where nobody knows the total), and return what moves it."""
         task: TaskID = self._progress.add_task(name, total=total)
         return lambda done: self._progress.update(task, completed=done)
+
+
+class Bar(BarColumn):
+    """A bar, and nothing where nobody knows the total."""
+
+    def render(self, task: Task) -> Any:
+        """Return the bar of a task."""
+        return Text(" " * 40) if task.total is None else super().render(task)
 
 
 class Count(ProgressColumn):

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import io
+import os
+import shutil
+import sys
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -69,16 +73,23 @@ def _tell_agreement(console: Console, result: DemoResult) -> None:
 
 
 def _tell_next(console: Console, home: Home, questions: Mapping[str, Question]) -> None:
-    first = next(iter(questions))
-    at = "" if home.path.name == ".pinlake" else f" --home {home.path}"
+    first, command = next(iter(questions)), _command()
+    at = "" if home.path == Path.cwd() / ".pinlake" else f" --home {home.path}"
     console.print("\n[bold]What to try next[/bold]")
-    for command, text in (
-        (f"pinlake query {first} --from stream{at}", "the same from the streaming tables"),
-        (f"pinlake up{at}", "run it all for ever, on port 8082"),
-        (f"pinlake post --via kafka --posts 1000{at}", "and post to it"),
-        (f"pinlake status{at}", "see how far each stage is"),
+    for arguments, text in (
+        (f"query {first} --from stream", "the same from the streaming tables"),
+        ("up", "run it all for ever, on port 8082"),
+        ("post --via kafka --posts 1000", "and post to it"),
+        ("status", "see how far each stage is"),
     ):
-        console.print(f"  {command:56} [dim]{text}[/dim]", soft_wrap=True)
+        console.print(f"  [dim]{text}:[/dim] {command} {arguments}{at}", soft_wrap=True)
+
+
+def _command() -> str:
+    """Return what the user types to get this command."""
+    if shutil.which("pinlake"):
+        return "pinlake"
+    return os.path.relpath(sys.argv[0])
 
 
 def quiet() -> Console:
