@@ -68,7 +68,10 @@ def from_base64(text: bytes) -> bytes | None:
 
 
 class Decoder:
-    """Turns the bytes of a table's records into rows and rejects; nothing is lost between."""
+    """Turns the bytes of a table's records into rows and rejects; nothing is lost between.
+
+    Opening a value finds its objects, fitting an object gives it the table's columns.
+    """
 
     def __init__(self, columns: Sequence[Column]) -> None:
         self.columns = tuple((column, (column.name, *column.aliases)) for column in columns)
@@ -76,25 +79,13 @@ class Decoder:
 
     def decode(self, value: bytes) -> list[Row | Reject]:
         """Return a record's rows, one an element of its list, in order."""
-        found = _opened(value)
-        if isinstance(found, str):
-            return [Reject(0, found, value)]
-        if found.startswith(b"{"):
-            return [self._row(0, found)]
-        elements = _list.decode(found)
-        if not elements:
-            return [Reject(0, EMPTY_LIST, value)]
-        return [self._element(place, bytes(each)) for place, each in enumerate(elements)]
+        return [
+            each if isinstance(each, Reject) else self.fit(each.element, each.json)
+            for each in opened(value)
+        ]
 
-    def _element(self, place: int, value: bytes) -> Row | Reject:
-        found = _opened(value)
-        if isinstance(found, str):
-            return Reject(place, found, value)
-        if not found.startswith(b"{"):
-            return Reject(place, NOT_AN_OBJECT, value)
-        return self._row(place, found)
-
-    def _row(self, element: int, record: bytes) -> Row | Reject:
+    def fit(self, element: int, record: bytes) -> Row | Reject:
+        """Return the row of an object."""
         fields = _object.decode(record)
         if len(_compact(record)) != len(_compact(msgspec.json.encode(fields))):
             repeated = _repeated_key(record)
@@ -112,6 +103,31 @@ class Decoder:
             present = next((name for name in names if name in fields), None)
             values.append(label + _value(column, present, fields))
         return Row(element, b"{" + b",".join(values) + b"}", _rescued(fields))
+
+
+def opened(value: bytes) -> list[Row | Reject]:
+    """Return the objects that a record's value holds, one an element of its list, in order.
+
+    Their columns are yet to be looked at.
+    """
+    found = _container_of(value)
+    if isinstance(found, str):
+        return [Reject(0, found, value)]
+    if found.startswith(b"{"):
+        return [Row(0, found)]
+    elements = _list.decode(found)
+    if not elements:
+        return [Reject(0, EMPTY_LIST, value)]
+    return [_element(place, bytes(each)) for place, each in enumerate(elements)]
+
+
+def _element(place: int, value: bytes) -> Row | Reject:
+    if value.startswith(b"{"):
+        return Row(place, value)
+    found = _container_of(value)
+    if isinstance(found, str):
+        return Reject(place, found, value)
+    return Row(place, found) if found.startswith(b"{") else Reject(place, NOT_AN_OBJECT, value)
 
 
 def _value(column: Column, name: str | None, fields: dict[str, bytes]) -> bytes:
@@ -136,7 +152,7 @@ def _value(column: Column, name: str | None, fields: dict[str, bytes]) -> bytes:
     return cast
 
 
-def _opened(value: bytes) -> bytes | str:
+def _container_of(value: bytes) -> bytes | str:
     """Return the object or list that a value means, or the reason why it means none.
 
     A sink writes bytes that are no JSON as a JSON string of their base64. So a

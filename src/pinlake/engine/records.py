@@ -10,11 +10,11 @@ import msgspec
 from duckdb import DuckDBPyConnection, DuckDBPyRelation
 
 from pinlake.dataset import Table
-from pinlake.engine.decode import Decoder, Reject, from_base64, is_json
+from pinlake.engine.decode import Decoder, Reject, Row, from_base64, is_json, opened
 from pinlake.engine.plain import Plain
 from pinlake.engine.quarantine import Rejected
 from pinlake.engine.statements import statements
-from pinlake.engine.values import Replacement, Values
+from pinlake.engine.values import Replacement, Value, Values
 from pinlake.lake.objects import MAX_DEPTH
 
 
@@ -24,6 +24,9 @@ class Decoded(msgspec.Struct, frozen=True):
     values: Values
     rejected: tuple[Rejected, ...] = ()
 
+
+Mend = Callable[[Value], list[Row | Reject]]
+"""Turns one value into what it is."""
 
 Sent = Callable[[bytes], bytes]
 """Turns a value as it was read into the bytes as they were sent."""
@@ -47,14 +50,19 @@ def of_line(line: bytes) -> bytes:
 def decode(connection: DuckDBPyConnection, table: Table, values: Values, sent: Sent) -> Decoded:
     """Return a batch's rows as plain records, and what is no row with the reason.
 
-    Records that are not plain are read one by one and written anew as plain
-    ones, so that the rows' query has one kind of record to read.
+    Values that are no plain records are opened one by one, and objects among
+    them that are still not plain are written anew as plain ones, so that the
+    rows' query has one kind of record to read.
     """
-    connection.register("records", values)
     if table.generic:
         return Decoded(_jsonified(connection, values, sent))
-    odd = _rows(connection, Plain(table.columns).odd())
-    return _mended(values, odd, Decoder(table.columns), sent)
+    query = Plain(table.columns).odd()
+    found = _mended(values, _rows(connection, values, query), _opener(sent))
+    if found.values is not values:
+        odd = _rows(connection, found.values, query)
+        fitted = _mended(found.values, odd, _fitter(Decoder(table.columns)))
+        return Decoded(fitted.values, found.rejected + fitted.rejected)
+    return found
 
 
 def rows(
@@ -78,19 +86,41 @@ def rows(
     return connection.sql(sql, params=parameters)
 
 
-def _mended(values: Values, odd: Sequence[int], decoder: Decoder, sent: Sent) -> Decoded:
+def _mended(values: Values, odd: Sequence[int], mend: Mend) -> Decoded:
+    """Return the values with the odd ones replaced by what they are, and what is no row."""
+    if not odd:
+        return Decoded(values)
     replacements: dict[int, list[Replacement]] = {}
     rejects: list[Rejected] = []
-    for row, source, position, value in values.at(odd):
-        replacements[row] = []
-        for found in decoder.decode(value):
-            if isinstance(found, Reject):
-                whole = found.content is value
-                kept = msgspec.structs.replace(found, content=sent(value)) if whole else found
-                rejects.append(Rejected(source, position, kept))
-            else:
-                replacements[row].append(Replacement(found.element, found.json, found.rescued))
+    for value in values.at(odd):
+        found = mend(value)
+        rejects += [
+            Rejected(value.source, value.position, each)
+            for each in found
+            if isinstance(each, Reject)
+        ]
+        replacements[value.row] = [
+            Replacement(each.element, each.json, each.rescued)
+            for each in found
+            if isinstance(each, Row)
+        ]
     return Decoded(values.replaced(replacements), tuple(rejects))
+
+
+def _opener(sent: Sent) -> Mend:
+    def mend(value: Value) -> list[Row | Reject]:
+        return [
+            msgspec.structs.replace(each, content=sent(value.content))
+            if isinstance(each, Reject) and each.content is value.content
+            else each
+            for each in opened(value.content)
+        ]
+
+    return mend
+
+
+def _fitter(decoder: Decoder) -> Mend:
+    return lambda value: [decoder.fit(value.element, value.content)]
 
 
 def _jsonified(connection: DuckDBPyConnection, values: Values, sent: Sent) -> Values:
@@ -99,11 +129,12 @@ def _jsonified(connection: DuckDBPyConnection, values: Values, sent: Sent) -> Va
     return values.replaced(
         {
             row: [Replacement(0, b'"' + base64.b64encode(sent(value)) + b'"')]
-            for row, _, _, value in values.at(_rows(connection, query))
+            for row, _, _, _, value in values.at(_rows(connection, values, query))
             if not is_json(value)
         }
     )
 
 
-def _rows(connection: DuckDBPyConnection, query: str) -> list[int]:
+def _rows(connection: DuckDBPyConnection, values: Values, query: str) -> list[int]:
+    connection.register("records", values)
     return [row for (row,) in connection.execute(query).fetchall()]

@@ -27,10 +27,10 @@ def taken(connection: DuckDBPyConnection, fetched: Iterable[Fetched]) -> list[Pa
 def unrouted(connection: DuckDBPyConnection, fetched: Iterable[Fetched]) -> list[Rejected]:
     """Return the values that no table takes, for the quarantine."""
     return [
-        Rejected(source, position, Reject(0, NOT_TAKEN, value))
+        Rejected(value.source, value.position, Reject(0, NOT_TAKEN, value.content))
         for each in fetched
         for whole in [joined([cut(each.part, _dropped(connection, each))])]
-        for _, source, position, value in whole.at(range(len(whole)))
+        for value in whole.at(range(len(whole)))
     ]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import accumulate, groupby
+from typing import NamedTuple
 
 import msgspec
 import nanoarrow as na
@@ -33,6 +34,16 @@ class Part(msgspec.Struct, frozen=True):
     positions: array[int]
     lengths: array[int]
     blob: bytes
+
+
+class Value(NamedTuple):
+    """One value with its place."""
+
+    row: int
+    source: Source
+    position: int
+    element: int
+    content: bytes
 
 
 class Replacement(msgspec.Struct, frozen=True):
@@ -71,21 +82,26 @@ class Values:
     def __len__(self) -> int:
         return self.starts[-1]
 
-    def at(self, rows: Sequence[int]) -> Iterator[tuple[int, Source, int, bytes]]:
-        """Yield row, source, position and value of these rows, which ascend."""
-        for block, start, places in self._by_block(rows):
+    def at(self, rows: Sequence[int]) -> Iterator[Value]:
+        """Yield the values of these rows, which ascend."""
+        for number, places in self._by_block(rows):
+            block, start = self.blocks[number], self.starts[number]
             ends = array("q", accumulate(block.lengths))
             for place in places:
-                value = block.blob[ends[place] - block.lengths[place] : ends[place]]
-                source = self.sources[block.source[place]]
-                yield start + place, source, block.positions[place], value
+                yield Value(
+                    start + place,
+                    self.sources[block.source[place]],
+                    block.positions[place],
+                    block.elements[place],
+                    block.blob[ends[place] - block.lengths[place] : ends[place]],
+                )
 
     def replaced(self, rows: Mapping[int, Sequence[Replacement]]) -> Values:
         """Return the values with these rows (ascending) replaced, each by any number of rows."""
         blocks = list(self.blocks)
-        for block, start, places in self._by_block(list(rows)):
-            replacements = {place: rows[start + place] for place in places}
-            blocks[self.starts.index(start)] = _Pieces(block).build(replacements)
+        for number, places in self._by_block(list(rows)):
+            replacements = {place: rows[self.starts[number] + place] for place in places}
+            blocks[number] = _Pieces(blocks[number]).build(replacements)
         return Values(self.sources, blocks)
 
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
@@ -103,16 +119,16 @@ class Values:
             for start in range(0, len(array), SLICE)
         ]
 
-    def _by_block(self, rows: Sequence[int]) -> Iterator[tuple[Block, int, list[int]]]:
-        """Yield the blocks that hold rows, with their first row and the rows' places in them."""
+    def _by_block(self, rows: Sequence[int]) -> Iterator[tuple[int, list[int]]]:
+        """Yield the blocks that hold rows by their numbers, and the rows' places in them."""
         at = 0
-        for block, start in zip(self.blocks, self.starts, strict=False):
-            places = []
+        for number, block in enumerate(self.blocks):
+            start, places = self.starts[number], []
             while at < len(rows) and rows[at] < start + len(block):
                 places.append(rows[at] - start)
                 at += 1
             if places:
-                yield block, start, places
+                yield number, places
 
 
 def joined(parts: Sequence[Part]) -> Values:
@@ -157,6 +173,7 @@ class _Pieces:
         return Block(self.source, self.positions, self.elements, self.lengths, blob, self.rescued)
 
     def _keep(self, first: int, stop: int, starts: array[int]) -> None:
+        assert not self.old.rescued, "a value is fitted to its columns once"
         if first < stop:
             self.source += self.old.source[first:stop]
             self.positions += self.old.positions[first:stop]
