@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-import re
+import contextlib
 import time
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import Any
 
-from pinlake.errors import PinlakeError
+from pinlake.errors import PinlakeError, TopicExists
 from pinlake.gateway import kafka_errors as errors
 from pinlake.gateway.base import Context, ProtocolModule, Request, Response, Route
+from pinlake.gateway.body import Broken, TooLarge, read_body
+from pinlake.gateway.cors import origin_headers, preflight
 from pinlake.gateway.health import Health
+from pinlake.gateway.kafka_consumers import KafkaConsumers
 from pinlake.gateway.kafka_v2 import KafkaV2
 from pinlake.gateway.kinesis import Kinesis
 from pinlake.gateway.kinesis_proxy import KinesisProxy
 from pinlake.gateway.metrics import Metrics
 from pinlake.gateway.openapi import OpenApi
-from pinlake.gateway.routing import Table
-from pinlake.log.base import Log
+from pinlake.gateway.routing import Match, Table, canonical
+from pinlake.log.base import Log, PartitionSpec
+from pinlake.record import LogName
 from pinlake.settings import Settings
 from pinlake.telemetry import logger
 
@@ -25,77 +29,93 @@ Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
+Clock = Callable[[], int]
 
-LOOPBACK_ORIGIN = re.compile(r"https?://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?")
-"""Without keys, pages of other origins may not post through a visitor's browser."""
+CLOSE = (b"connection", b"close")
+NO_CONTENT = 204
+
+
+def milliseconds() -> int:
+    """Return the milliseconds since the epoch."""
+    return time.time_ns() // 10**6
+
+
+def create_app(
+    log: Log, settings: Settings, *, topics: Sequence[LogName] = (), clock: Clock = milliseconds
+) -> Gateway:
+    """Return the gateway over a log, and make the topics and streams that are not there yet."""
+    for name in topics:
+        with contextlib.suppress(TopicExists):
+            log.create(name, (PartitionSpec(),))
+    return Gateway(log, settings, clock)
 
 
 class Gateway:
     """Speaks every protocol over one log. Belongs to one event loop."""
 
-    def __init__(
-        self,
-        log: Log,
-        settings: Settings,
-        clock: Callable[[], int] = lambda: time.time_ns() // 10**6,
-    ) -> None:
+    def __init__(self, log: Log, settings: Settings, clock: Clock = milliseconds) -> None:
         self.context = Context(log, settings, clock)
-        self.metrics = Metrics()
-        routes = [
-            route for module in _modules(self.context, self.metrics) for route in module.routes()
-        ]
-        self._table = Table([*routes, *OpenApi(routes).routes()])
+        self.metrics = Metrics(self.context)
         self._kinesis = Kinesis(self.context)
+        routes = [route for module in self._modules() for route in module.routes()]
+        self._table = Table([*routes, *OpenApi(routes).routes()])
+        self._body_limit = settings.gateway.max_body_bytes
         self._log = logger("gateway")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or take part in the server's start and end."""
-        if scope["type"] == "lifespan":
-            await _live(receive, send)
-        elif scope["type"] == "http":
+        if scope["type"] == "http":
             await self._http(scope, receive, send)
+        elif scope["type"] == "lifespan":
+            await _live(receive, send)
+
+    def _modules(self) -> Sequence[ProtocolModule]:
+        """Return the protocols; a new one is a module that is added here."""
+        return (
+            KafkaV2(self.context),
+            KafkaConsumers(),
+            KinesisProxy(self.context, self._kinesis.account),
+            Health(self.context, self.metrics),
+        )
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = dict(scope["headers"])
-        body = await _body(receive, headers, self.context.settings.gateway.max_body_bytes)
-        if body is None:
-            limit = self.context.settings.gateway.max_body_bytes
-            await _send(send, errors.answer(errors.TOO_LARGE, limit=limit), headers, close=True)
+        try:
+            body = await read_body(receive, headers, self._body_limit)
+        except TooLarge:
+            refusal = self._refuse(errors.answer(errors.TOO_LARGE, limit=self._body_limit))
+            await _send(send, refusal, headers, (CLOSE,))
             return
-        request = Request(
-            scope["method"],
-            scope["path"],
-            scope["query_string"],
-            headers,
-            body,
-        )
-        response = await self._answer(request, scope.get("raw_path") or scope["path"].encode())
-        await _send(send, response, headers)
+        except Broken:
+            return
+        await _send(send, await self._answer(scope, headers, body), headers)
 
-    async def _answer(self, request: Request, raw_path: bytes) -> Response:
+    async def _answer(self, scope: Scope, headers: dict[bytes, bytes], body: bytes) -> Response:
+        method, raw_path = scope["method"], scope.get("raw_path") or scope["path"].encode()
+        match = self._table.find("GET" if method == "HEAD" else method, raw_path)
+        path, parameters = (match.path, match.parameters) if match else (canonical(raw_path), {})
+        request = Request(method, path, scope["query_string"], headers, body, parameters)
+        if match is not None and match.route is not None and path != "/":
+            return await self._run(match.route.protocol, match.route.handler, request)
+        return await self._off_the_paths(match, request)
+
+    async def _off_the_paths(self, match: Match | None, request: Request) -> Response:
+        """Answer what no path of the table decides: the root, and what is refused."""
         if request.method == "OPTIONS":
-            return _preflight(request)
-        if self._kinesis.takes(request):
+            return preflight(request)
+        if (match is None or match.path == "/") and self._kinesis.takes(request):
             return await self._run("kinesis", self._kinesis.answer, request)
-        match = self._table.find("GET" if request.method == "HEAD" else request.method, raw_path)
         if match is None:
             return self._refuse(errors.answer(errors.NO_SUCH_PATH, path=request.path))
         if match.route is None:
             allowed = ", ".join(match.allowed)
             return self._refuse(errors.answer(errors.METHOD_NOT_ALLOWED, allowed=allowed))
-        found = Request(
-            request.method,
-            match.path,
-            request.query,
-            request.headers,
-            request.body,
-            match.parameters,
-        )
-        return await self._run(match.route.protocol, match.route.handler, found)
+        return await self._run(match.route.protocol, match.route.handler, request)
 
     async def _run(
         self, protocol: str, handler: Callable[[Request], Awaitable[Response]], request: Request
     ) -> Response:
+        started = time.perf_counter()
         try:
             response = await handler(request)
         except PinlakeError as error:
@@ -103,17 +123,12 @@ class Gateway:
         except Exception:  # noqa: BLE001 one broken request must not end the gateway
             self._log.exception("request_failed", protocol=protocol, method=request.method)
             response = errors.answer(errors.UNEXPECTED)
-        self.metrics.count(protocol, response.status)
+        self.metrics.count(protocol, response.status, time.perf_counter() - started)
         return response
 
     def _refuse(self, response: Response) -> Response:
-        self.metrics.count("gateway", response.status)
+        self.metrics.count("gateway", response.status, 0.0)
         return response
-
-
-def _modules(context: Context, metrics: Metrics) -> Sequence[ProtocolModule]:
-    """Return the protocols; a new one is a module that is added here."""
-    return (KafkaV2(context), KinesisProxy(context), Health(context, metrics))
 
 
 async def _live(receive: Receive, send: Send) -> None:
@@ -124,48 +139,20 @@ async def _live(receive: Receive, send: Send) -> None:
             return
 
 
-async def _body(receive: Receive, headers: dict[bytes, bytes], limit: int) -> bytes | None:
-    """Return the whole body, or None where it is larger than the limit."""
-    length = headers.get(b"content-length", b"0")
-    if length.isdigit() and int(length) > limit:
-        return None
-    message = await receive()
-    body: bytes = message.get("body", b"")
-    if not message.get("more_body"):
-        return body if len(body) <= limit else None
-    parts, size = [body], len(body)
-    while message.get("more_body") and size <= limit:
-        message = await receive()
-        parts.append(message.get("body", b""))
-        size += len(parts[-1])
-    return b"".join(parts) if size <= limit else None
-
-
 async def _send(
-    send: Send, response: Response, headers: dict[bytes, bytes], *, close: bool = False
+    send: Send,
+    response: Response,
+    headers: dict[bytes, bytes],
+    more: tuple[tuple[bytes, bytes], ...] = (),
 ) -> None:
-    sent = [
-        (b"content-type", response.content_type),
-        (b"content-length", str(len(response.body)).encode()),
-        *response.headers,
-    ]
-    origin = headers.get(b"origin")
-    if origin is not None and LOOPBACK_ORIGIN.fullmatch(origin.decode("latin-1")):
-        sent += [(b"access-control-allow-origin", origin), (b"vary", b"Origin")]
-    if close:
-        sent.append((b"connection", b"close"))
+    sent = [*response.headers, *more]
+    if response.status != NO_CONTENT:
+        sent.append((b"content-type", response.content_type))
+        sent.append((b"content-length", b"%d" % len(response.body)))
+    if b"origin" in headers:
+        sent += origin_headers(headers[b"origin"])
     await send({"type": "http.response.start", "status": response.status, "headers": sent})
     await send({"type": "http.response.body", "body": response.body})
 
 
-def _preflight(request: Request) -> Response:
-    asked = request.headers.get(b"access-control-request-headers", b"content-type")
-    allowed = (
-        (b"access-control-allow-methods", b"GET, POST, PUT, DELETE, OPTIONS"),
-        (b"access-control-allow-headers", asked),
-        (b"access-control-max-age", b"600"),
-    )
-    return Response(204, headers=allowed)
-
-
-__all__ = ["Gateway", "Route"]
+__all__ = ["Gateway", "Route", "create_app"]

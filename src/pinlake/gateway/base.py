@@ -11,12 +11,14 @@ from urllib.parse import parse_qs
 
 import msgspec
 
-from pinlake.errors import TopicExists, TopicUnknown
+from pinlake.errors import LogFailed, TopicExists, TopicUnknown
 from pinlake.log.base import Append, Attributes, Log, PartitionSpec, Position, TopicState
-from pinlake.record import LogName
+from pinlake.record import Kind, LogName
 from pinlake.settings import Settings
 
 JSON = b"application/json"
+
+Future = asyncio.Future[list[Position]]
 
 
 class Request(msgspec.Struct, frozen=True):
@@ -57,7 +59,8 @@ Handler = Callable[[Request], Awaitable[Response]]
 class Route(msgspec.Struct, frozen=True):
     """A method and a path such as ``/topics/{topic}``, what answers it, and a line for the docs.
 
-    ``protocol`` is a label of metrics: kafka, kinesis or gateway.
+    ``protocol`` is a label of metrics: kafka, kinesis or gateway; ``accepts`` are
+    the content types of a body, for the docs alone.
     """
 
     method: str
@@ -65,6 +68,7 @@ class Route(msgspec.Struct, frozen=True):
     handler: Handler
     title: str
     protocol: str
+    accepts: tuple[str, ...] = ()
 
 
 class ProtocolModule(Protocol):
@@ -80,24 +84,29 @@ class Context:
 
     Belongs to one event loop. Topics' states are kept, so that a put asks no
     disk; they change through this context alone, for a log has one writer.
+    ``stored`` counts acknowledged records, ``failures`` appends that the log
+    could not store, ``failed_at`` is when that was where none was stored since.
     """
 
     def __init__(self, log: Log, settings: Settings, clock: Callable[[], int]) -> None:
         self.log, self.settings, self.clock = log, settings, clock
         self._states: dict[LogName, TopicState] = {}
-        self._finished: deque[tuple[asyncio.Future[list[Position]], Any, Any]] = deque()
+        self.stored = dict.fromkeys(Kind, 0)
+        self.failures = 0
+        self.failed_at: int | None = None
+        self._finished: deque[tuple[Future, Sequence[Append], Any, Any]] = deque()
         self._woken = False
         self._loop: asyncio.AbstractEventLoop | None = None
 
-    def append(self, appends: Sequence[Append]) -> asyncio.Future[list[Position]]:
+    def append(self, appends: Sequence[Append]) -> Future:
         """Append all or nothing; await the first position of each, which comes after the sync.
 
-        Fails with TopicUnknown, PartitionUnknown or LogFailed.
+        Fails with TopicUnknown, PartitionUnknown, LogFailed or LogClosed.
         """
         if self._loop is None:
             self._loop = asyncio.get_running_loop()
-        future: asyncio.Future[list[Position]] = self._loop.create_future()
-        self.log.submit(appends, partial(self._done, future))
+        future: Future = self._loop.create_future()
+        self.log.submit(appends, partial(self._done, future, appends))
         return future
 
     async def state(self, name: LogName) -> TopicState:
@@ -106,6 +115,10 @@ class Context:
         if state is None:
             state = self._states[name] = await self.current(name)
         return state
+
+    def forget(self, name: LogName) -> None:
+        """Ask the log again when the topic's state is asked for next."""
+        self._states.pop(name, None)
 
     async def current(self, name: LogName) -> TopicState:
         """Return the state of a topic or stream as it is now, or raise TopicUnknown."""
@@ -146,12 +159,13 @@ class Context:
 
     def _done(
         self,
-        future: asyncio.Future[list[Position]],
+        future: Future,
+        appends: Sequence[Append],
         positions: list[Position] | None,
         error: Exception | None,
     ) -> None:
         """Note an answer on the log's thread; wake the loop once for all that come together."""
-        self._finished.append((future, positions, error))
+        self._finished.append((future, appends, positions, error))
         if not self._woken:
             self._woken = True
             assert self._loop is not None
@@ -160,13 +174,23 @@ class Context:
     def _settle(self) -> None:
         self._woken = False
         while self._finished:
-            future, positions, error = self._finished.popleft()
-            if future.done():
+            future, appends, positions, error = self._finished.popleft()
+            self._count(appends, error)
+            if future.done():  # its request was given up, its records were not
                 continue
             if error is None:
-                future.set_result(positions)
+                future.set_result(positions or [])
             else:
                 future.set_exception(error)
+
+    def _count(self, appends: Sequence[Append], error: Exception | None) -> None:
+        if error is None:
+            for append in appends:
+                self.stored[append.partition.log_name.kind] += len(append.records)
+                self.failed_at = None
+        elif isinstance(error, LogFailed):
+            self.failures += 1
+            self.failed_at = self.clock()
 
 
 def json_response(value: Any, status: int = 200, content_type: bytes = JSON) -> Response:

@@ -16,6 +16,8 @@ from pinlake.record import Kind, LogName
 PAGE = Path(__file__).with_name("page.html")
 HTML = b"text/html; charset=utf-8"
 PROMETHEUS = b"text/plain; version=0.0.4; charset=utf-8"
+UNREADY_MS = 10_000
+"""How long the gateway is not ready after the log could not store; then it may be tried again."""
 
 
 class Health:
@@ -43,7 +45,10 @@ class Health:
         try:
             await self._context.append(())
         except PinlakeError as error:
-            return json_response({"status": "unavailable", "reason": str(error)}, 503)
+            return _unready(str(error))
+        failed_at = self._context.failed_at
+        if failed_at is not None and self._context.clock() - failed_at < UNREADY_MS:
+            return _unready("The log could not store the last records that were sent.")
         return json_response({"status": "ready"})
 
     async def metrics(self, _request: Request) -> Response:
@@ -69,3 +74,7 @@ class Health:
             f"<tr><td>{html.escape(name.name)}</td><td>{name.kind.value}</td>"
             f"<td>{len(partitions)}</td><td>{records:,}</td></tr>"
         )
+
+
+def _unready(reason: str) -> Response:
+    return json_response({"status": "unavailable", "reason": reason}, 503)

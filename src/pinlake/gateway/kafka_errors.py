@@ -28,6 +28,9 @@ MALFORMED = KafkaError(400, 400, "{reason}")
 NO_SUCH_PATH = KafkaError(404, 404, "HTTP 404 Not Found: {path}; /docs lists what there is.")
 TOPIC_NOT_FOUND = KafkaError(404, 40401, "Topic not found.")
 PARTITION_NOT_FOUND = KafkaError(404, 40402, "Partition not found.")
+CONSUMERS_LATER = KafkaError(
+    404, 404, "HTTP 404 Not Found: {path}; consumers come in a later version."
+)
 METHOD_NOT_ALLOWED = KafkaError(405, 405, "HTTP 405 Method Not Allowed: use {allowed}.")
 NOT_ACCEPTABLE = KafkaError(406, 406, "HTTP 406 Not Acceptable: this answers {offered}.")
 TOO_LARGE = KafkaError(413, 413, "The body is larger than {limit} bytes: send fewer records.")
@@ -44,7 +47,7 @@ TOPIC_INVALID = KafkaError(
 CONVERSION = KafkaError(422, 42203, "Conversion error: record {number}: {reason}.")
 UNEXPECTED = KafkaError(500, 50001, "Unexpected error; the gateway's log says more.")
 LOG_ERROR = KafkaError(500, 50002, "Kafka error: {reason}")
-LOG_RETRIABLE = KafkaError(503, 50003, "Kafka retriable error: {reason}", retry_after=1)
+LOG_RETRIABLE = KafkaError(500, 50003, "Kafka retriable error: {reason}", retry_after=1)
 LOG_UNAVAILABLE = KafkaError(503, 50302, "The log is not available: {reason}", retry_after=1)
 
 

@@ -54,13 +54,24 @@ class OpenApi:
 
 
 def _operation(route: Route) -> dict[str, Any]:
-    parameters = [
-        {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
-        for name in PARAMETER.findall(route.path)
-    ]
-    return {
+    operation = {
+        "operationId": _operation_id(route),
         "summary": route.title,
         "tags": [route.protocol],
-        "parameters": parameters,
+        "parameters": [_parameter(name) for name in PARAMETER.findall(route.path)],
         "responses": {"200": {"description": "Done."}, "default": {"description": "An error."}},
     }
+    if route.accepts:
+        content = {name: {"schema": {"type": "object"}} for name in route.accepts}
+        operation["requestBody"] = {"required": True, "content": content}
+    return operation
+
+
+def _operation_id(route: Route) -> str:
+    """Return a name that no other route has: ``get_topics_topic`` for GET /topics/{topic}."""
+    words = [word.strip("{}") for word in route.path.split("/") if word]
+    return "_".join([route.method.lower(), *words])
+
+
+def _parameter(name: str) -> dict[str, Any]:
+    return {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}

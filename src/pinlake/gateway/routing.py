@@ -10,6 +10,9 @@ from urllib.parse import unquote_to_bytes
 from pinlake.gateway.base import Route
 
 PARAMETER = re.compile(r"\{(\w+)\}")
+KEPT_PATHS = 4096
+KEPT_LENGTH = 512
+"""How many found paths are kept, and how long one may be: clients repeat a few short ones."""
 
 
 class Match(NamedTuple):
@@ -27,6 +30,7 @@ class Table:
     def __init__(self, routes: Sequence[Route]) -> None:
         self.routes = tuple(routes)
         self._compiled = [(_pattern(route.path), route) for route in routes]
+        self._kept: dict[tuple[str, bytes], Match] = {}
 
     def find(self, method: str, raw_path: bytes) -> Match | None:
         """Return what a request's path leads to, or None for no such path.
@@ -35,8 +39,19 @@ class Table:
         is a stage, as API Gateway has it, only if the path matches no route with
         it and one without.
         """
+        kept = self._kept.get((method, raw_path))
+        if kept is not None:
+            return kept
         path = canonical(raw_path)
-        return self._find(method, path) or self._find(method, _without_stage(path))
+        found = self._find(method, path) or self._find(method, _without_stage(path))
+        if found is not None and len(raw_path) <= KEPT_LENGTH:
+            self._keep(method, raw_path, found)
+        return found
+
+    def _keep(self, method: str, raw_path: bytes, found: Match) -> None:
+        if len(self._kept) >= KEPT_PATHS:
+            self._kept.clear()
+        self._kept[method, raw_path] = found
 
     def _find(self, method: str, path: str | None) -> Match | None:
         if path is None:

@@ -10,15 +10,19 @@ from collections.abc import Callable, Iterator, Sequence
 
 import uvicorn
 
-from pinlake.errors import AddressRefused, AddressTaken, TopicExists
-from pinlake.gateway.app import Gateway
-from pinlake.log.base import Log, PartitionSpec
+from pinlake.errors import AddressRefused, AddressTaken
+from pinlake.gateway.app import Gateway, create_app
 from pinlake.log.open import open_log
 from pinlake.record import LogName
 from pinlake.settings import Home
 
 BACKLOG = 2048
+SIGNALS = (signal.SIGTERM, signal.SIGINT)
 STOP_SECONDS = 5
+"""How long a request that is under way at the end may still take."""
+
+KEEP_ALIVE_SECONDS = 75
+"""Longer than clients pause between two posts, so that none meets a connection being closed."""
 
 
 def serve(
@@ -39,10 +43,9 @@ def serve(
     check_address(host, insecure=insecure)
     home.path.mkdir(parents=True, exist_ok=True)
     with contextlib.closing(open_log(home.log_url)) as log, _listening(host, port) as listening:
-        _create(log, create)
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, signal.SIG_IGN)  # uvicorn raises it again once it has stopped
-        Server(_config(Gateway(log, home.settings)), announce).run(sockets=[listening])
+        server = Server(_config(create_app(log, home.settings, topics=create)), announce)
+        with _stopped_by_signals(server):
+            server.run(sockets=[listening])
 
 
 def check_address(host: str, *, insecure: bool) -> None:
@@ -83,6 +86,7 @@ def _config(app: Gateway) -> uvicorn.Config:
         log_level="warning",
         server_header=False,
         timeout_graceful_shutdown=STOP_SECONDS,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
     )
 
 
@@ -100,10 +104,18 @@ def _listening(host: str, port: int) -> Iterator[socket.socket]:
         yield listening
 
 
-def _create(log: Log, names: Sequence[LogName]) -> None:
-    for name in names:
-        with contextlib.suppress(TopicExists):
-            log.create(name, (PartitionSpec(),))
+@contextlib.contextmanager
+def _stopped_by_signals(server: Server) -> Iterator[None]:
+    """Have a signal stop the server, whenever it comes, and go no further.
+
+    Uvicorn takes the signals while it runs, and raises them again afterwards.
+    """
+    before = {each: signal.signal(each, server.handle_exit) for each in SIGNALS}
+    try:
+        yield
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
 
 
 def _url(listening: socket.socket) -> str:
