@@ -256,6 +256,21 @@ def test_parallel_puts_from_many_threads_lose_nothing(server, client, stream):
     assert len({record["Data"] for record in found}) == 160
 
 
+def test_listing_goes_on_while_streams_come_and_go(server, client):
+    def come_and_go(worker):
+        with closing(server.client()) as own:
+            for _ in range(15):
+                own.create_stream(StreamName=f"fleeting-{worker}", ShardCount=1)
+                own.delete_stream(StreamName=f"fleeting-{worker}")
+
+    with ThreadPoolExecutor(3) as pool:
+        working = [pool.submit(come_and_go, worker) for worker in range(3)]
+        while not all(each.done() for each in working):
+            listed = client.list_streams()
+            assert len(listed["StreamSummaries"]) == len(listed["StreamNames"])
+        assert [each.result() for each in working] == [None] * 3
+
+
 def test_streams_records_and_iterators_survive_a_restart(tmp_path):
     clock = Clock()
     path = tmp_path / "log.db"

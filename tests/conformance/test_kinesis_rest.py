@@ -257,14 +257,29 @@ def test_a_stream_that_a_put_makes_is_active_at_once_with_one_shard():
         assert len(described["StreamDescription"]["Shards"]) == 1
 
 
-def test_a_put_behind_a_create_waits_for_nothing():
-    with serving(create_ms=60_000) as server:
+def test_a_put_behind_a_create_waits_for_nothing_and_can_be_read_at_once(tmp_path):
+    def status():
+        described = requests.get(f"{server.url}/streams/{STREAM}", timeout=10).json()
+        return described["StreamDescription"]["StreamStatus"]
+
+    clock = Clock()
+    with serving(SqliteLog(tmp_path / "log.db", clock), clock, create_ms=60_000) as server:
         url = f"{server.url}/streams/{STREAM}"
         assert requests.post(url, json={"ShardCount": 1}, timeout=10).status_code == 200
-        assert (
-            requests.get(url, timeout=10).json()["StreamDescription"]["StreamStatus"] == "CREATING"
-        )
+        assert status() == "CREATING"
         assert classic(server, f"/streams/{STREAM}/record").status_code == 200
+        assert status() == "ACTIVE"
+        assert len(stored(server, STREAM)) == 1
+    with serving(SqliteLog(tmp_path / "log.db", clock), clock) as server:
+        assert status() == "ACTIVE"
+        assert len(stored(server, STREAM)) == 1
+
+
+def test_without_auto_create_a_put_to_a_stream_that_is_being_created_is_refused():
+    with serving(auto_create=False, create_ms=60_000) as server:
+        assert requests.post(f"{server.url}/streams/{STREAM}", timeout=10).status_code == 200
+        response = classic(server, f"/streams/{STREAM}/record")
+        assert (response.status_code, response.json()["__type"]) == (400, "ResourceInUseException")
 
 
 def test_the_shard_limit_holds_for_streams_that_puts_make():

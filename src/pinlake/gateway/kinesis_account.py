@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+from collections.abc import Iterator, Sequence
 
 from pinlake.errors import TopicExists, TopicUnknown
 from pinlake.gateway import kinesis_errors as errors
@@ -45,9 +47,8 @@ class Account:
 
     def check_active(self, stream: Stream) -> None:
         """Refuse a stream that is still being created."""
-        status = stream.status(self.context.clock())
-        if status != "ACTIVE":
-            raise self.refusal(errors.STREAM_NOT_ACTIVE, stream=stream.name, status=status)
+        if not self._is_active(stream):
+            raise self.refusal(errors.STREAM_NOT_ACTIVE, stream=stream.name, status="CREATING")
 
     async def for_put(self, name: str) -> Stream:
         """Return a stream without asking the disk (its ends are old); refuse an absent one."""
@@ -75,12 +76,14 @@ class Account:
         await self._make(name, shards, mode, region, active_at)
 
     async def made(self, name: str) -> Stream:
-        """Return a stream, made with one shard and ACTIVE at once where it is absent."""
+        """Return a stream that is ACTIVE, made with one shard where it is absent."""
         while True:
             try:
-                return await self.for_put(name)
+                stream = await self.for_put(name)
             except Refused:
                 await self._make_unless_made(name)
+            else:
+                return stream if self._is_active(stream) else await self._activated(stream)
 
     async def delete(self, name: str) -> None:
         """Delete a stream; refuse an absent one."""
@@ -88,6 +91,17 @@ class Account:
             await self.context.delete(_log_name(name))
         except TopicUnknown:
             raise self.absent(name) from None
+
+    def _is_active(self, stream: Stream) -> bool:
+        return stream.status(self.context.clock()) == "ACTIVE"
+
+    async def _activated(self, stream: Stream) -> Stream:
+        """Make a stream ACTIVE before its time, so that what is put can be read."""
+        attributes = {**stream.attributes, "active_at": self.context.clock()}
+        try:
+            return Stream(await self.context.alter(stream.log_name, attributes=attributes))
+        except TopicUnknown:
+            raise self.absent(stream.name) from None
 
     async def _make_unless_made(self, name: str) -> None:
         try:
@@ -109,7 +123,7 @@ class Account:
         names = self._names()
         if name in names:
             raise self.refusal(errors.STREAM_EXISTS, stream=name)
-        current = sum(len(self._current(each).open_shards) for each in names)
+        current = sum(len(stream.open_shards) for stream in self._present(names))
         limit = self.settings.shard_limit
         if current + more > limit:
             counts = {"current": current, "limit": limit, "more": more}
@@ -123,7 +137,13 @@ class Account:
 
     def _page(self, after: str, limit: int) -> tuple[list[Stream], bool]:
         names = [name for name in self._names() if name > after]
-        return [self._current(name) for name in names[:limit]], len(names) > limit
+        return list(self._present(names[:limit])), len(names) > limit
+
+    def _present(self, names: Sequence[str]) -> Iterator[Stream]:
+        """Yield the streams of these names, but for those that were deleted meanwhile."""
+        for name in names:
+            with contextlib.suppress(Refused):
+                yield self._current(name)
 
     def _names(self) -> list[str]:
         return self.context.log.names(Kind.STREAM)

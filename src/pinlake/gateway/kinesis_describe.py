@@ -43,7 +43,8 @@ SHARD_FILTER = Member(
 async def list_streams(call: Call) -> Answer:
     """List streams by name, a page at a time; the token is the last name of the page."""
     after = call.get("ExclusiveStartStreamName") or call.get("NextToken", "")
-    streams, more = await call.account.page(after, call.get("Limit", PAGE))
+    streams, behind = await call.account.page(after, call.get("Limit", PAGE))
+    more = behind and bool(streams)
     answer: dict[str, Any] = {
         "StreamNames": [stream.name for stream in streams],
         "HasMoreStreams": more,

@@ -124,7 +124,7 @@ class KinesisProxy:
         return await self._perform(OPERATIONS["DeleteStream"], {"StreamName": _stream(request)})
 
     async def _for_put(self, call: Call) -> Stream:
-        """Return the stream that a put goes to: made where it is absent, taken while it is new."""
+        """Return the stream that a put goes to: made where it is absent, ACTIVE in any case."""
         if self._auto_create:
             return await self._account.made(call["StreamName"])
         stream = await self._account.for_put(call["StreamName"])

@@ -89,15 +89,19 @@ async def _put(account: Account, stream: Stream, entries: Sequence[Entry]) -> li
             record = Record(entry["Data"], entry["PartitionKey"].encode(), time=now)
             runs.setdefault(shard.number, []).append(record)
     following = await _append(account, stream, runs)
-    placed = []
-    for shard, is_taken in zip(shards, taken, strict=True):
-        if not is_taken:
-            placed.append(_over_throughput(account, stream, shard))
-            continue
-        sequence = stream.sequence(shard, following[shard.number], now)
-        placed.append({"ShardId": shard.id, "SequenceNumber": sequence})
-        following[shard.number] += 1
-    return placed
+    return [
+        _placed(stream, shard, following, now)
+        if is_taken
+        else _over_throughput(account, stream, shard)
+        for shard, is_taken in zip(shards, taken, strict=True)
+    ]
+
+
+def _placed(stream: Stream, shard: Shard, following: dict[int, int], now: int) -> dict[str, str]:
+    """Return where a shard's next record is, and step behind it."""
+    position = following[shard.number]
+    following[shard.number] += 1
+    return {"ShardId": shard.id, "SequenceNumber": stream.sequence(shard, position, now)}
 
 
 async def _append(

@@ -36,7 +36,7 @@ class Stream:
 
     def __init__(self, state: TopicState) -> None:
         self.log_name, self.name = state.name, state.name.name
-        self.created, self._attributes = state.created, state.attributes
+        self.created, self.attributes = state.created, state.attributes
         even = even_ranges(max(1, len(state.partitions)))
         self.shards = [
             _shard(partition, range_)
@@ -57,7 +57,7 @@ class Stream:
 
     def status(self, now: int) -> str:
         """Return CREATING or ACTIVE."""
-        return "ACTIVE" if now >= int(self._attributes.get("active_at", 0)) else "CREATING"
+        return "ACTIVE" if now >= int(self.attributes.get("active_at", 0)) else "CREATING"
 
     def sequence(self, shard: Shard, position: int, time: int) -> str:
         """Return the sequence number of the record at a log position; its time is milliseconds."""
@@ -79,12 +79,12 @@ class Stream:
     @property
     def mode(self) -> str:
         """PROVISIONED or ON_DEMAND."""
-        return str(self._attributes.get("mode", "PROVISIONED"))
+        return str(self.attributes.get("mode", "PROVISIONED"))
 
     @property
     def retention_hours(self) -> int:
         """For how many hours records are kept."""
-        return int(self._attributes.get("retention_hours", 24))
+        return int(self.attributes.get("retention_hours", 24))
 
     def _sequence(self, shard: Shard, index: int, time: int) -> str:
         created = self.created // 1000
