@@ -289,6 +289,18 @@ def test_the_shard_limit_holds_for_streams_that_puts_make():
         assert response.json()["__type"] == "LimitExceededException"
 
 
+def test_the_shard_limit_holds_for_api_and_paths_together_however_many_ask_at_once():
+    def make(number):
+        if number % 2:
+            return classic(server, f"/streams/s{number}/record")
+        return server.call("CreateStream", {"StreamName": f"s{number}", "ShardCount": 1})
+
+    with serving(shard_limit=5) as server, ThreadPoolExecutor(8) as pool:
+        statuses = [answer.status_code for answer in pool.map(make, range(24))]
+        assert (statuses.count(200), statuses.count(400)) == (5, 19)
+        assert len(server.log.names("stream")) == 5
+
+
 def test_many_clients_that_put_first_at_once_make_one_stream_and_lose_nothing(tmp_path):
     clock = Clock()
     with serving(SqliteLog(tmp_path / "log.db", clock), clock) as server:

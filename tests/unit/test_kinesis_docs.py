@@ -8,6 +8,7 @@ import pytest
 from kinesis_server import serving
 from pinlake.gateway import kinesis_errors
 from pinlake.gateway.base import Context
+from pinlake.gateway.kinesis_account import Account
 from pinlake.gateway.kinesis_errors import KinesisError
 from pinlake.gateway.kinesis_operations import NOT_YET, OPERATIONS
 from pinlake.gateway.kinesis_proxy import KinesisProxy
@@ -43,7 +44,8 @@ def test_the_table_of_errors_has_every_error_and_no_other():
 
 
 def test_the_table_of_paths_has_every_route_and_no_other():
-    routes = KinesisProxy(Context(MemoryLog(), Settings(), lambda: 0)).routes()
+    context = Context(MemoryLog(), Settings(), lambda: 0)
+    routes = KinesisProxy(context, Account(context)).routes()
     told = [word for word, _ in rows("Streams by path")]
     assert sorted(told) == sorted(f"{route.method} {route.path}" for route in routes)
 

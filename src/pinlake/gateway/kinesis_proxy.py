@@ -37,8 +37,8 @@ class KinesisProxy:
     nothing here are passed over.
     """
 
-    def __init__(self, context: Context, account: Account | None = None) -> None:
-        self._account = account or Account(context)
+    def __init__(self, context: Context, account: Account) -> None:
+        self._account = account
         self._auto_create = context.settings.gateway.auto_create_streams
 
     def routes(self) -> Sequence[Route]:
