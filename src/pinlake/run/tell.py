@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 import shutil
 import sys
 from collections.abc import Mapping
@@ -89,7 +88,7 @@ def _command() -> str:
     """Return what the user types to get this command."""
     if shutil.which("pinlake"):
         return "pinlake"
-    return os.path.relpath(sys.argv[0])
+    return "python -m pinlake" if sys.argv[0].endswith("__main__.py") else sys.argv[0]
 
 
 def quiet() -> Console:
