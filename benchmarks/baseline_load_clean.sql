@@ -12,10 +12,10 @@ CREATE MACRO number(c) AS CASE
 SELECT * EXCLUDE filename,
   regexp_extract(filename, 'topics/([^/]+)/', 1) AS _topic,
   CAST(regexp_extract(filename, 'partition=([0-9]+)', 1) AS INT) AS _partition,
-  CAST(regexp_extract(filename, '[+]([0-9]+)[.]json', 1) AS BIGINT)
-    + row_number() OVER (PARTITION BY filename) - 1 AS _offset,
+  row_number() OVER () - 1 AS _offset, -- right for one partition whose objects begin at 0
   CAST(0 AS INT) AS _element, filename AS _object, CAST(NULL AS VARCHAR) AS _rescued_data
-FROM read_json('$files', format = 'newline_delimited', filename = true, columns = $columns)
+FROM read_json('$files', format = 'newline_delimited', filename = true,
+  hive_partitioning = false, columns = $columns)
 -- name: firsts
 SELECT raw.* FROM raw SEMI JOIN (SELECT $key AS k, min(_offset) AS o FROM raw GROUP BY ALL) AS f
   ON raw.$key = f.k AND raw._offset = f.o

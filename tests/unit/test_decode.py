@@ -170,6 +170,10 @@ def test_what_does_not_fit_an_optional_column_is_null_and_rescued(column, json_v
     assert by_engine([content], (IND, column)) == {(100, 0): ((5, None), rescued)}
 
 
+def test_a_key_without_a_name_is_no_column():
+    assert row_of(b'{"ind":5,"":1}', (IND, SHARE)) == ({"ind": 5, "share": None}, {"": 1})
+
+
 def test_an_optional_column_may_be_missing():
     assert row_of(b'{"ind":5}', (IND, SHARE)) == ({"ind": 5, "share": None}, None)
 

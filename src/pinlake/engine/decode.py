@@ -100,8 +100,10 @@ class Decoder:
         """Take each column's value out of the fields; what stays there is rescued."""
         values = []
         for (column, names), label in zip(self.columns, self.names, strict=True):
-            present = next((name for name in names if name in fields), None)
-            values.append(label + _value(column, present, fields))
+            name: str | None = column.name
+            if name not in fields:
+                name = next((alias for alias in names if alias in fields), None)
+            values.append(label + _value(column, name, fields))
         return Row(element, b"{" + b",".join(values) + b"}", _rescued(fields))
 
 
