@@ -1,6 +1,6 @@
 """How many requests of one record the gateway answers, beside the same gateway without a log.
 
-Run: python benchmarks/requests.py [--seconds S] [--rounds N]. Three processes: the gateway over
+Run: python benchmarks/gateway.py [--seconds S] [--rounds N]. Three processes: the gateway over
 the embedded log, the gateway over a log that stores nothing, and the clients; the two gateways
 take turns, so that what else the machine does meets both.
 """
@@ -131,7 +131,7 @@ def running(log: str, folder: str) -> Iterator[Gateway]:
 
 def serve(log: str, folder: Path) -> None:
     """Be a gateway until SIGTERM: the product's own, but for the log."""
-    from baseline_requests import NoLog
+    from baseline_gateway import NoLog
     from pinlake.gateway import serve as product
     from pinlake.settings import Home
 

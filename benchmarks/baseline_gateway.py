@@ -1,4 +1,4 @@
-"""A log that stores nothing and answers at once: the yardstick of benchmarks/requests.py.
+"""A log that stores nothing and answers at once: the yardstick of benchmarks/gateway.py.
 
 The gateway over it does all but storing: sockets, HTTP, JSON, the answer.
 """
