@@ -49,7 +49,8 @@ class HomeMissing(PinlakeError):
 
 
 class HomeUnusable(PinlakeError):
-    """{home} cannot be used as a pinlake home ({reason}): mend it, or choose another with --home."""
+    """{home} cannot be used as a pinlake home ({reason}): mend it,
+    or choose another with --home."""
 
 
 class HomeVersion(PinlakeError):
