@@ -50,7 +50,8 @@ class HomeMissing(PinlakeError):
 
 class HomeUnusable(PinlakeError):
     """{home} cannot be used as a pinlake home ({reason}): mend it,
-    or choose another with --home."""
+    or choose another with --home.
+    """
 
 
 class HomeVersion(PinlakeError):

@@ -68,6 +68,7 @@ def stream(name: str) -> LogName:
 def is_topic_name(name: str) -> bool:
     """Tell whether Kafka allows this topic name.
 
-    1 to 249 of ``[a-zA-Z0-9._-]``, not ``.`` or ``..``. Source: org.apache.kafka.common.internals.Topic.
+    1 to 249 of ``[a-zA-Z0-9._-]``, not ``.`` or ``..``. Source: Kafka's own class
+    org.apache.kafka.common.internals.Topic.
     """
     return TOPIC_NAME.match(name) is not None and name not in {".", ".."}
