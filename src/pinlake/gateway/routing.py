@@ -70,9 +70,15 @@ class Table:
 
 
 def canonical(raw_path: bytes) -> str:
-    """Return a path decoded, without empty segments: ``/a//b/`` is ``/a/b``."""
-    segments = (segment for segment in raw_path.split(b"/") if segment)
-    return "/" + "/".join(unquote_to_bytes(each).decode("utf-8", "replace") for each in segments)
+    """Return a path decoded, without empty segments: ``/a//b/`` is ``/a/b``.
+
+    A slash that was sent as ``%2F`` stays so, for it does not part segments.
+    """
+    return "/" + "/".join(_decoded(each) for each in raw_path.split(b"/") if each)
+
+
+def _decoded(segment: bytes) -> str:
+    return unquote_to_bytes(segment).decode("utf-8", "replace").replace("/", "%2F")
 
 
 def _without_stage(path: str) -> str | None:
