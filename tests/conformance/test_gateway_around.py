@@ -193,15 +193,16 @@ class TestOpenApi:
                 assert "no such path" not in answer.text
 
 
-class TestCors:
-    ASKED = {
-        "Access-Control-Request-Method": "POST",
-        "Access-Control-Request-Headers": "content-type,x-api-key",
-    }
+ASKED = {
+    "Access-Control-Request-Method": "POST",
+    "Access-Control-Request-Headers": "content-type,x-api-key",
+}
 
+
+class TestCors:
     @pytest.mark.parametrize("path", ["/topics/t", "/", "/test/streams/s/record", "/nope"])
     def test_a_preflight_is_answered_on_every_path(self, gateway, path):
-        asked = {**self.ASKED, "Origin": "http://localhost:3000"}
+        asked = {**ASKED, "Origin": "http://localhost:3000"}
         answer = gateway.request("OPTIONS", path, headers=asked)
         assert (answer.status_code, answer.content) == (204, b"")
         assert answer.headers["Access-Control-Allow-Origin"] == "http://localhost:3000"
@@ -223,6 +224,6 @@ class TestCors:
         ["https://example.com", "http://localhost.example.com", "null", "http://localhost@x"],
     )
     def test_a_page_of_another_origin_may_not(self, gateway, origin):
-        for headers in ({"Origin": origin}, {**self.ASKED, "Origin": origin}):
+        for headers in ({"Origin": origin}, {**ASKED, "Origin": origin}):
             answer = gateway.request("OPTIONS", "/topics/t", headers=headers)
             assert "Access-Control-Allow-Origin" not in answer.headers
