@@ -1,4 +1,4 @@
-"""A connection that sends an answer's head and body as one segment."""
+"""A connection: its answers leave as one segment, and what is no HTTP is refused in JSON."""
 
 from __future__ import annotations
 
@@ -7,13 +7,25 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from pinlake.gateway import kafka_errors as errors
+
 
 class Connection(HttpToolsProtocol):
-    """Uvicorn's protocol, over a transport that gathers."""
+    """Uvicorn's protocol, over a transport that gathers; real clients parse every answer."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin, with what is written gathered."""
         super().connection_made(GatheringTransport(transport, self.loop))  # type: ignore[arg-type]
+
+    def send_400_response(self, msg: str) -> None:
+        """Refuse what cannot be read as HTTP, and close."""
+        refusal = errors.answer(errors.MALFORMED, reason=msg)
+        head = (
+            b"HTTP/1.1 400 Bad Request\r\ncontent-type: %b\r\ncontent-length: %d\r\n"
+            b"connection: close\r\n\r\n" % (refusal.content_type, len(refusal.body))
+        )
+        self.transport.write(head + refusal.body)
+        self.transport.close()
 
 
 class GatheringTransport:
