@@ -227,3 +227,43 @@ class TestCors:
         for headers in ({"Origin": origin}, {**ASKED, "Origin": origin}):
             answer = gateway.request("OPTIONS", "/topics/t", headers=headers)
             assert "Access-Control-Allow-Origin" not in answer.headers
+            assert answer.status_code == 204
+
+    @pytest.mark.parametrize("origin", ["https://example.com", "null"])
+    @pytest.mark.parametrize(
+        ("method", "path"),
+        [("POST", "/topics/t"), ("POST", "/streams/s/record"), ("PUT", "/streams/s/record")],
+    )
+    def test_a_page_of_another_origin_cannot_write_without_asking(
+        self, gateway, method, path, origin
+    ):
+        headers = {"Origin": origin, "Content-Type": "text/plain"}
+        data = '{"records":[{"value":1}],"Data":1,"PartitionKey":"p"}'
+        assert gateway.request(method, path, data=data, headers=headers).status_code == 403
+        assert gateway.request("GET", "/topics").json() == ["a.pin"]
+        assert gateway.request("GET", "/streams").json()["StreamNames"] == ["streaming-<b>"]
+
+    def test_a_page_of_another_origin_may_be_looked_at_but_not_by_its_scripts(self, gateway):
+        answer = gateway.request("GET", "/topics", headers={"Origin": "https://example.com"})
+        assert answer.status_code == 200
+        assert "Access-Control-Allow-Origin" not in answer.headers
+
+    @pytest.mark.parametrize("origin", ["https://example.com", "null", "http://evil.test:8082"])
+    @pytest.mark.parametrize(
+        ("method", "path"),
+        [
+            ("POST", "/streams/s/record"),
+            ("POST", "/streams/s"),
+            ("POST", "/topics/t"),
+            ("PUT", "/"),
+        ],
+    )
+    def test_nor_may_it_write_what_a_browser_sends_without_asking(
+        self, gateway, method, path, origin
+    ):
+        before = sorted(gateway.log.names("stream")), gateway.values("a.pin")
+        body = '{"Data":1,"PartitionKey":"p"}'
+        sent = {"Content-Type": "text/plain", "Origin": origin}
+        answer = gateway.request(method, path, data=body, headers=sent)
+        assert (answer.status_code, answer.json()["error_code"]) == (403, 403)
+        assert (sorted(gateway.log.names("stream")), gateway.values("a.pin")) == before

@@ -49,6 +49,20 @@ def failing():
 # row of the table -> log, settings, method, path, options of the request
 ROWS = {
     "MALFORMED": (MemoryLog, {}, "POST", "/topics/t", {**SENT, "data": "{"}),
+    "FOREIGN_ORIGIN": (
+        MemoryLog,
+        {},
+        "POST",
+        "/topics/t",
+        {**SENT, "headers": {**SENT["headers"], "Origin": "https://example.com"}},
+    ),
+    "FOREIGN_ORIGIN": (
+        MemoryLog,
+        {},
+        "POST",
+        "/topics/t",
+        {"headers": {"Content-Type": JSON_V2, "Origin": "https://example.com"}, "data": BODY},
+    ),
     "NO_SUCH_PATH": (MemoryLog, {}, "GET", "/no/such/path", {}),
     "CONSUMERS_LATER": (MemoryLog, {}, "POST", "/consumers/g", SENT),
     "TOPIC_NOT_FOUND": (MemoryLog, {}, "GET", "/topics/t", {}),

@@ -11,7 +11,7 @@ from pinlake.errors import PinlakeError, TopicExists
 from pinlake.gateway import kafka_errors as errors
 from pinlake.gateway.base import Context, ProtocolModule, Request, Response, Route
 from pinlake.gateway.body import Broken, TooLarge, read_body
-from pinlake.gateway.cors import origin_headers, preflight
+from pinlake.gateway.cors import is_foreign_write, origin_headers, preflight
 from pinlake.gateway.health import Health
 from pinlake.gateway.kafka_consumers import KafkaConsumers
 from pinlake.gateway.kafka_v2 import KafkaV2
@@ -92,6 +92,11 @@ class Gateway:
 
     async def _answer(self, scope: Scope, headers: dict[bytes, bytes], body: bytes) -> Response:
         method, raw_path = scope["method"], scope.get("raw_path") or scope["path"].encode()
+        if b"origin" in headers and refuses(method, headers[b"origin"]):
+            return self._refuse(errors.answer(errors.FOREIGN_ORIGIN))
+        if b"origin" in headers and is_foreign_write(method, headers[b"origin"]):
+            origin = headers[b"origin"].decode("latin-1")
+            return self._refuse(errors.answer(errors.FOREIGN_ORIGIN, origin=origin))
         match = self._table.find("GET" if method == "HEAD" else method, raw_path)
         path, parameters = (match.path, match.parameters) if match else (canonical(raw_path), {})
         request = Request(method, path, scope["query_string"], headers, body, parameters)
