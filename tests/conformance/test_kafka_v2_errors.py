@@ -56,13 +56,6 @@ ROWS = {
         "/topics/t",
         {**SENT, "headers": {**SENT["headers"], "Origin": "https://example.com"}},
     ),
-    "FOREIGN_ORIGIN": (
-        MemoryLog,
-        {},
-        "POST",
-        "/topics/t",
-        {"headers": {"Content-Type": JSON_V2, "Origin": "https://example.com"}, "data": BODY},
-    ),
     "NO_SUCH_PATH": (MemoryLog, {}, "GET", "/no/such/path", {}),
     "CONSUMERS_LATER": (MemoryLog, {}, "POST", "/consumers/g", SENT),
     "TOPIC_NOT_FOUND": (MemoryLog, {}, "GET", "/topics/t", {}),

@@ -92,8 +92,6 @@ class Gateway:
 
     async def _answer(self, scope: Scope, headers: dict[bytes, bytes], body: bytes) -> Response:
         method, raw_path = scope["method"], scope.get("raw_path") or scope["path"].encode()
-        if b"origin" in headers and refuses(method, headers[b"origin"]):
-            return self._refuse(errors.answer(errors.FOREIGN_ORIGIN))
         if b"origin" in headers and is_foreign_write(method, headers[b"origin"]):
             origin = headers[b"origin"].decode("latin-1")
             return self._refuse(errors.answer(errors.FOREIGN_ORIGIN, origin=origin))

@@ -1,4 +1,4 @@
-"""What pages of other origins may do through a visitor's browser: on this machine all, else nothing."""
+"""What a page of another origin may do: all from this machine, from elsewhere nothing."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 from pinlake.gateway.base import Request, Response
 
 LOOPBACK_ORIGIN = re.compile(r"https?://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?")
-HARMLESS = frozenset({"GET", "HEAD", "OPTIONS"})
+"""Without keys, pages of other origins may not post through a visitor's browser."""
 
 READS = frozenset({"GET", "HEAD", "OPTIONS"})
 METHODS = b"GET, HEAD, POST, PUT, DELETE, OPTIONS"
@@ -23,15 +23,6 @@ def preflight(request: Request) -> Response:
         (b"access-control-max-age", MAX_AGE_SECONDS),
     )
     return Response(204, headers=allowed)
-
-
-def refuses(method: str, origin: bytes) -> bool:
-    """Tell whether a request is refused for the page that sends it.
-
-    A browser asks before it sends JSON, but not before it sends text, and the paths of
-    Kinesis take that too: a page could write here that may not read here.
-    """
-    return method not in HARMLESS and not _is_of_this_machine(origin)
 
 
 def origin_headers(origin: bytes) -> list[tuple[bytes, bytes]]:
@@ -54,8 +45,4 @@ def is_foreign_write(method: str, origin: bytes) -> bool:
 
 
 def _is_loopback(origin: bytes) -> bool:
-    return LOOPBACK_ORIGIN.fullmatch(origin.decode("latin-1")) is not None
-
-
-def _is_of_this_machine(origin: bytes) -> bool:
     return LOOPBACK_ORIGIN.fullmatch(origin.decode("latin-1")) is not None

@@ -28,9 +28,6 @@ MALFORMED = KafkaError(400, 400, "{reason}")
 FOREIGN_ORIGIN = KafkaError(
     403, 403, "Forbidden: pages of {origin} may not write here, only pages of this machine."
 )
-FOREIGN_ORIGIN = KafkaError(
-    403, 403, "HTTP 403 Forbidden: pages of other origins may not write here."
-)
 NO_SUCH_PATH = KafkaError(404, 404, "HTTP 404 Not Found: {path}; /docs lists what there is.")
 TOPIC_NOT_FOUND = KafkaError(404, 40401, "Topic not found.")
 PARTITION_NOT_FOUND = KafkaError(404, 40402, "Partition not found.")
