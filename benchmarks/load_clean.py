@@ -88,8 +88,10 @@ def write_objects(folder: Path, posts: int) -> float:
     pinterest, written = dataset.load("pinterest"), 0
     for table, key in TABLES.items():
         rng, topic = random.Random(1), f"0123456789ab.{table}"
-        rows = [json.dumps(row) for row in generate(pinterest, table, 0, DISTINCT)]
-        tails = itertools.cycle(row[row.index(",") :] for row in rows)
+        rows = [
+            json.dumps(row, separators=(",", ":")) for row in generate(pinterest, table, 0, DISTINCT)
+        ]
+        tails = itertools.cycle([row[row.index(",") :] for row in rows])
         for start in range(0, posts, OBJECT):
             count = min(OBJECT, posts - start)
             keys = (rng.randrange(posts * 4 // 5 + 1) for _ in range(count))

@@ -1,33 +1,35 @@
 -- From a batch's rows, in the view that has the table's name, to what its table takes
 
--- The first row of each key of the batch, but of the keys that the table holds already.
+-- How many rows there are and how many have a key, and the smallest and largest key.
+-- name: extent
+SELECT count(*), count({key}), min({key}), max({key}) FROM ({cleaned})
+
+-- Where the batch's rows come from, in order.
+-- name: sources
+SELECT DISTINCT _topic, _partition FROM {table} ORDER BY ALL
+
+-- A row's place in the order of (topic or stream, partition, position, element), as one number:
+-- 63 bits of position and 32 of element, below the place of its source.
+-- name: place
+(CAST(list_position({sources}, {{'t': _topic, 'p': _partition}}) AS HUGEINT) << 95)
++ (CAST(_offset AS HUGEINT) << 32) + _element
+
+-- The first place of each key of the batch, but of the keys that the table holds already.
 -- name: firsts
 CREATE OR REPLACE TEMP TABLE _firsts AS
-SELECT key, _topic, _partition, _offset, _element
+SELECT key, place
 FROM (
-  SELECT
-    {key} AS key,
-    _topic,
-    _partition,
-    _offset,
-    _element,
-    row_number() OVER (
-      PARTITION BY {key} ORDER BY _topic, _partition, _offset, _element
-    ) AS place
+  SELECT {key} AS key, min({place}) AS place
   FROM ({cleaned})
   WHERE {key} IS NOT NULL
+  GROUP BY {key}
 ) AS batch
-ANTI JOIN {index} AS known ON known.key = batch.key
-WHERE place = 1
+ANTI JOIN {index} AS known USING (key)
 
 -- name: rows
 SELECT {columns}
 FROM ({cleaned}) AS cleaned
-SEMI JOIN _firsts USING (_topic, _partition, _offset, _element)
-
--- How many rows there are and how many have a key, and the smallest and largest key.
--- name: extent
-SELECT count(*), count({key}), min({key}), max({key}) FROM ({cleaned})
+SEMI JOIN _firsts ON _firsts.place = {place}
 
 -- The rows that cleaning leaves without a key, for the quarantine.
 -- name: keyless
@@ -35,4 +37,3 @@ SELECT _topic, _partition, _offset, _element, CAST(to_json(batch) AS VARCHAR)
 FROM ({cleaned}) AS cleaned
 JOIN {table} AS batch USING (_topic, _partition, _offset, _element)
 WHERE cleaned.{key} IS NULL
-ORDER BY _topic, _partition, _offset, _element

@@ -12,7 +12,7 @@ from pinlake.engine.decode import Reject
 from pinlake.engine.keys import KeyIndex
 from pinlake.engine.plain import DUCKDB
 from pinlake.engine.quarantine import Rejected
-from pinlake.engine.statements import name, statements
+from pinlake.engine.statements import literal, name, statements
 from pinlake.engine.values import Source
 from pinlake.lake.store import Lake
 
@@ -39,13 +39,15 @@ class Cleaning:
         kind = str(plain.dtypes[plain.columns.index(table.key)])
         self.index = KeyIndex(connection, lake, output, table.key, kind)
         self.keyed = 0
+        self._place = ""
 
     def take(self, batch: DuckDBPyRelation) -> tuple[Rejected, ...]:
         """Make a batch the one that is cleaned, and return its rows without a key."""
         batch.create_view(self.table.name, replace=True)
         ((rows, self.keyed, low, high),) = self.connection.execute(self._sql("extent")).fetchall()
+        self._place = self._sql("place", sources=self._sources())
         index = self.index.prepare(low, high)
-        self.connection.execute(self._sql("firsts", index=index))
+        self.connection.execute(self._sql("firsts", index=index, place=self._place))
         return self._keyless() if self.keyed < rows else ()
 
     def count(self) -> int:
@@ -54,7 +56,7 @@ class Cleaning:
 
     def rows(self) -> DuckDBPyRelation:
         """Return the rows that the table takes, of exactly its columns."""
-        return self.connection.sql(self._sql("rows", columns=self._columns))
+        return self.connection.sql(self._sql("rows", columns=self._columns, place=self._place))
 
     def committed(self, version: int) -> None:
         """Know the batch's keys as the table's own, since it was committed as this version."""
@@ -66,9 +68,15 @@ class Cleaning:
         wanted = ", ".join(f"CAST(NULL AS {kind}) AS {name(column)}" for column, kind in columns)
         return self.connection.sql(f"SELECT {wanted} LIMIT 0")
 
+    def _sources(self) -> str:
+        """Return the batch's topics or streams with their partitions as a list in SQL."""
+        found = self.connection.execute(self._sql("sources")).fetchall()
+        pairs = [f"{{'t': {literal(topic)}, 'p': {partition}}}" for topic, partition in found]
+        return f"[{', '.join(pairs or ['NULL'])}]"
+
     def _keyless(self) -> tuple[Rejected, ...]:
         reason = f"key {self.table.key} is null"
-        query = self._sql("keyless", table=name(self.table.name))
+        query = self._sql("keyless")
         return tuple(
             Rejected(Source(topic, partition), offset, Reject(element, reason, row.encode()))
             for topic, partition, offset, element, row in self.connection.execute(query).fetchall()
@@ -76,5 +84,5 @@ class Cleaning:
 
     def _sql(self, statement: str, **names: Any) -> str:
         return statements("clean.sql")[statement].format(
-            cleaned=self._cleaned, key=name(self.table.key), **names
+            cleaned=self._cleaned, key=name(self.table.key), table=name(self.table.name), **names
         )

@@ -1,24 +1,26 @@
 -- Decoding plain records, and only those: the cheap way for almost all of them
 
--- The rows that are not plain. A plain one is an object with exactly the columns' keys in their
--- order, each value of the column's own JSON type and in its range. DuckDB's parser takes NaN,
--- Infinity and a comma before a bracket, which are no JSON: a number must be finite, and the
--- last sign before the closing bracket no comma, nor a blank that may hide one.
+-- The rows that are not plain. A plain one is an object with no other keys than the columns' own,
+-- each once, each value of the column's own JSON type and in its range: its type and number are
+-- looked up by name, so there are as many keys as were found. DuckDB's parser takes NaN, Infinity
+-- and a comma before a bracket, which are no JSON: so a number must be finite, and the last sign
+-- before the closing bracket no comma, nor a blank that may hide one.
 -- name: odd
 SELECT row
-FROM (
-  SELECT
-    row,
-    value,
-    try(json_keys(value)) AS keys,
-    try(json_type(value, '$.*')) AS types,
-    {numbers} AS numbers
-  FROM records
-)
+FROM records
 WHERE NOT coalesce(
-  keys IN ({keys})
-  AND CASE WHEN types = {usual} THEN true ELSE {fitting} END
-  AND {in_range}
+  CASE
+    WHEN len(try(json_keys(value))) = {count} AND try(json_type(value, {paths})) = {usual}
+      THEN list_transform([try({numbers})], lambda numbers: {in_range})[1]
+    ELSE list_transform(
+      [{{
+        'keys': len(try(json_keys(value))),
+        'types': try(json_type(value, {paths})),
+        'numbers': try({numbers})
+      }}],
+      lambda record: {fitting}
+    )[1]
+  END
   AND CASE
     WHEN suffix(value, '"}}') OR suffix(value, '"}}' || chr(10)) THEN true
     ELSE regexp_matches(right(value, 3), '[^,\s]\}}\n?\z')

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import mmap
 from array import array
 from collections.abc import Iterator, Sequence
 
@@ -19,6 +20,9 @@ from pinlake.log.base import Batch, Column, LogReader
 from pinlake.log.columns import column
 
 READ_BYTES = 16 * 1024 * 1024
+
+MAPPED_BYTES = 1024 * 1024
+"""Objects from this size on are mapped, not read: a copy costs more than all their parsing."""
 
 
 class Fetched(msgspec.Struct, frozen=True):
@@ -51,9 +55,10 @@ def read_objects(lake: Lake, keys: Sequence[str]) -> Iterator[Part]:
         place = objects.parse(key)
         if place is None:
             raise ObjectForeign(key=key)
-        content = objects.get(lake, key)
-        # A file object cuts lines at \n alone, and nowhere else, as the sink does.
-        lengths = array("i", map(len, io.BytesIO(content)))
+        content = _content(lake, key)
+        # Only \n ends a line here, as with the sink.
+        lines = io.BytesIO(content) if isinstance(content, bytes) else iter(content.readline, b"")
+        lengths = array("i", map(len, lines))
         positions = array("q", range(place.start, place.start + len(lengths)))
         yield Part(Source(place.topic, place.partition, key), positions, lengths, content)
 
@@ -68,6 +73,14 @@ def read_log(log: LogReader, ranges: Sequence[LogRange]) -> Iterator[Fetched]:
                 break
             yield Fetched(each, _part(batch), batch.keys)
             after = batch.upto
+
+
+def _content(lake: Lake, key: str) -> bytes | mmap.mmap:
+    """Return an object's bytes; those of a large one stay in the system's page cache."""
+    if lake.exists(key) and lake.size(key) < MAPPED_BYTES:
+        return objects.get(lake, key)
+    with lake.path(key).open("rb") as file:
+        return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
 
 
 def _part(batch: Batch) -> Part:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
-from itertools import product
+from collections.abc import Container, Iterable, Iterator, Sequence
 
 from pinlake.dataset import Column
 from pinlake.engine.statements import literal, name, statements
@@ -27,8 +26,7 @@ _JSON = {
 }
 """What json_type calls a value that is of the column's type already, the usual one first."""
 
-MAX_SPELLINGS = 8
-"""Aliases multiply the lists of keys; records with rarer spellings are not plain."""
+_NUMBERS = frozenset({"INT", "BIGINT", "DOUBLE"})
 
 
 class Plain:
@@ -42,52 +40,65 @@ class Plain:
     def odd(self) -> str:
         """Return the query for the rows that are not plain."""
         return statements("decode.sql")["odd"].format(
-            keys=", ".join(_list(keys) for keys in self._spellings()),
-            usual=_list(_JSON[column.type][0] for column, _ in self.columns),
-            fitting=" AND ".join(self._fitting()),
+            count=len(self.columns),
+            paths=_list(_pointer(each) for _, names in self.columns for each in names),
+            usual=f"[{', '.join(self._usual())}]",
             numbers=self._numbers(),
             in_range=" AND ".join(["true", *self._in_range()]),
+            fitting=" AND ".join([self._all_found(), *self._fitting()]),
         )
 
     def rows(self) -> str:
         """Return the query for the columns and provenance of records that are all plain."""
-        spec = {each: DUCKDB[column.type] for column, names in self.columns for each in names}
         columns = [
             f"{_first('fields', names)} AS {name(column.name)}" for column, names in self.columns
         ]
         return statements("decode.sql")["rows"].format(
-            columns=", ".join(columns), types=literal(json.dumps(spec))
+            columns=", ".join(columns), types=self._types(DUCKDB)
         )
 
-    def _spellings(self) -> list[Sequence[str]]:
-        choices = product(*(names for _, names in self.columns))
-        return [keys for keys, _ in zip(choices, range(MAX_SPELLINGS), strict=False)]
-
-    def _fitting(self) -> list[str]:
-        """Return for each column whether its value's JSON type fits it."""
-        return [
-            f"types[{place}] IN ({', '.join(map(literal, _allowed(column)))})"
-            for place, (column, _) in enumerate(self.columns, start=1)
-        ]
-
-    def _numbers(self) -> str:
+    def _types(self, wanted: Container[str]) -> str:
+        """Return the columns of these types by all their names, as from_json takes them."""
         spec = {
             each: DUCKDB[column.type]
             for column, names in self.columns
-            if column.type in {"INT", "BIGINT", "DOUBLE"}
+            if column.type in wanted
             for each in names
         }
-        return f"try(from_json(value, {literal(json.dumps(spec))}))" if spec else "NULL"
+        return literal(json.dumps(spec))
 
-    def _in_range(self) -> list[str]:
-        conditions = []
-        for place, (column, names) in enumerate(self.columns, start=1):
-            number = _first("numbers", names)
-            if column.type in {"INT", "BIGINT"}:
-                conditions.append(f"({number} IS NOT NULL OR types[{place}] = 'NULL')")
-            elif column.type == "DOUBLE":
-                conditions.append(f"(isfinite({number}) OR types[{place}] = 'NULL')")
-        return conditions
+    def _numbers(self) -> str:
+        if not any(column.type in _NUMBERS for column, _ in self.columns):
+            return "NULL"
+        return f"from_json(value, {self._types(_NUMBERS)})"
+
+    def _usual(self) -> Iterator[str]:
+        """Yield the JSON types of a record with all columns by their own names, none null."""
+        for column, names in self.columns:
+            yield literal(_JSON[column.type][0])
+            yield from ["NULL"] * (len(names) - 1)
+
+    def _in_range(self) -> Iterator[str]:
+        for column, names in self.columns:
+            if column.type in _NUMBERS:
+                yield _in_range(column, _first("numbers", names))
+
+    def _all_found(self) -> str:
+        """Return that there are no other keys, and none twice."""
+        return "record.keys = len(list_filter(record.types, lambda kind: kind IS NOT NULL))"
+
+    def _fitting(self) -> Iterator[str]:
+        """Yield for each column whether the value that is there fits it."""
+        place = 0
+        for column, names in self.columns:
+            types = [f"record.types[{place + n}]" for n in range(1, len(names) + 1)]
+            place += len(names)
+            kind = types[0] if len(types) == 1 else f"coalesce({', '.join(types)})"
+            yield from (f"({types[0]} IS NULL OR {other} IS NULL)" for other in types[1:])
+            yield f"coalesce({kind}, {_absent(column)}) IN ({', '.join(_allowed(column))})"
+            if column.type in _NUMBERS:
+                number = _in_range(column, _first("record.numbers", names))
+                yield f"({number} OR coalesce({kind}, 'NULL') = 'NULL')"
 
 
 def _names(columns: Sequence[Column]) -> list[list[str]]:
@@ -101,14 +112,30 @@ def _names(columns: Sequence[Column]) -> list[list[str]]:
     return found
 
 
-def _allowed(column: Column) -> tuple[str, ...]:
-    return _JSON[column.type] + (() if column.required is True else ("NULL",))
+def _allowed(column: Column) -> list[str]:
+    kinds = _JSON[column.type] + (() if column.required is True else ("NULL",))
+    return [literal(kind) for kind in kinds]
+
+
+def _absent(column: Column) -> str:
+    """Return the JSON type that stands for a column that is not there."""
+    return literal("none" if column.required else "NULL")
+
+
+def _in_range(column: Column, number: str) -> str:
+    """Return that DuckDB read a number: it gives NULL for one that is out of range."""
+    return f"isfinite({number})" if column.type == "DOUBLE" else f"{number} IS NOT NULL"
 
 
 def _first(struct: str, names: Sequence[str]) -> str:
     """Return the field that the record has, by whichever of its names."""
     fields = [f"{struct}.{name(each)}" for each in names]
     return fields[0] if len(fields) == 1 else f"coalesce({', '.join(fields)})"
+
+
+def _pointer(key: str) -> str:
+    """Return the JSON pointer (RFC 6901) to a key."""
+    return "/" + key.replace("~", "~0").replace("/", "~1")
 
 
 def _list(texts: Iterable[str]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import accumulate, groupby
@@ -19,6 +20,10 @@ BLOCK_BYTES = 4 * 1024 * 1024
 """Smaller parts are copied into blocks of about this size, larger ones stay where they are."""
 
 
+Bytes = bytes | mmap.mmap
+"""Bytes in memory, or in a file that is mapped."""
+
+
 class Source(msgspec.Struct, frozen=True):
     """Where values come from: a partition of a topic or stream, and the object they lay in."""
 
@@ -33,7 +38,7 @@ class Part(msgspec.Struct, frozen=True):
     source: Source
     positions: array[int]
     lengths: array[int]
-    blob: bytes
+    blob: Bytes
 
 
 class Value(NamedTuple):
@@ -61,7 +66,7 @@ class Block(msgspec.Struct, frozen=True):
     positions: array[int]
     elements: array[int]
     lengths: array[int]
-    blob: bytes
+    blob: Bytes
     rescued: Mapping[int, str] = {}
 
     def __len__(self) -> int:
@@ -232,7 +237,7 @@ def _numbers(kind: na.Schema, column: array[int]) -> CArray:
     return na.c_array_from_buffers(kind, len(column), [None, column])
 
 
-def _strings(lengths: array[int], blob: bytes, valid: bytes | None = None) -> CArray:
+def _strings(lengths: array[int], blob: Bytes, valid: bytes | None = None) -> CArray:
     offsets = array("i", accumulate(lengths, initial=0))
     return na.c_array_from_buffers(na.string(), len(lengths), [valid, offsets, blob])
 
