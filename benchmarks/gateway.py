@@ -132,6 +132,7 @@ def running(log: str, folder: str) -> Iterator[Gateway]:
 def serve(log: str, folder: Path) -> None:
     """Be a gateway until SIGTERM: the product's own, but for the log."""
     from baseline_gateway import NoLog
+
     from pinlake.gateway import serve as product
     from pinlake.settings import Home
 

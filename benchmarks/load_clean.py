@@ -89,7 +89,8 @@ def write_objects(folder: Path, posts: int) -> float:
     for table, key in TABLES.items():
         rng, topic = random.Random(1), f"0123456789ab.{table}"
         rows = [
-            json.dumps(row, separators=(",", ":")) for row in generate(pinterest, table, 0, DISTINCT)
+            json.dumps(row, separators=(",", ":"))
+            for row in generate(pinterest, table, 0, DISTINCT)
         ]
         tails = itertools.cycle([row[row.index(",") :] for row in rows])
         for start in range(0, posts, OBJECT):

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import baseline_log
+
 from pinlake.log.base import Append, Position
 from pinlake.log.sqlite import SqliteLog, SqliteLogReader
 from pinlake.record import Partition, Record, topic
