@@ -147,12 +147,3 @@ def test_a_client_that_asks_before_it_sends_is_told_to_go_on(gateway):
         assert connection.recv(65536) == b"HTTP/1.1 100 Continue\r\n\r\n"
         connection.sendall(BODY)
         assert connection.recv(65536).startswith(b"HTTP/1.1 200 OK")
-
-
-def test_an_answer_comes_as_one_segment(gateway):
-    """Head and body together: a client that reads once has it whole."""
-    head = f"POST /topics/segment HTTP/1.1\r\nHost: x\r\nContent-Type: {JSON_V2}\r\n"
-    with gateway.connect() as connection:
-        for _ in range(20):
-            connection.sendall(head.encode() + b"Content-Length: %d\r\n\r\n" % len(BODY) + BODY)
-            assert connection.recv(65536).endswith(b'"value_schema_id":null}')
