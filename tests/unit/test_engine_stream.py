@@ -9,7 +9,7 @@ from harness.delta_log import assert_sound, schema_of
 from pinlake.dataset import Column, Table
 from pinlake.engine.base import LogRange, LogRanges, Step
 from pinlake.errors import TopicUnknown
-from pinlake.record import Partition, Record, stream
+from pinlake.record import Partition, Record, stream, topic
 from steps import World
 
 TABLE = Table(
@@ -74,6 +74,22 @@ def test_several_partitions_are_one_step_in_order(world):
     )
     assert world.engine.run(Step("stream", TABLE, 1, ranges)).duplicates == 1
     assert world.rows("stream/t") == [(1, "a0"), (2, "b0")]
+
+
+def test_a_topic_and_a_stream_of_one_name_are_told_apart(world):
+    world.post("s", [row(1, "stream"), row(2, "stream")])
+    world.log.create(topic("s"))
+    world.log.append(Partition(topic("s"), 0), [Record(row(1, "topic")), Record(b"junk")])
+    ranges = LogRanges(
+        (
+            LogRange(Partition(stream("s"), 0), None, 1),
+            LogRange(Partition(topic("s"), 0), None, 1),
+        )
+    )
+    outcome = world.engine.run(Step("stream", TABLE, 1, ranges))
+    assert (outcome.rows, outcome.duplicates, outcome.quarantined) == (2, 1, 1)
+    assert world.rows("stream/t") == [(1, "stream"), (2, "stream")]
+    assert world.rows("quarantine/stream/t", "topic", "position") == [("s", "1")]
 
 
 def test_the_longest_pattern_that_fits_a_partition_key_takes_the_record(world):

@@ -9,6 +9,7 @@ from duckdb import DuckDBPyConnection, DuckDBPyRelation
 from pinlake.dataset import Table
 from pinlake.engine import dialect, schema
 from pinlake.engine.decode import Reject
+from pinlake.engine.inputs import TOPIC
 from pinlake.engine.keys import KeyIndex
 from pinlake.engine.plain import DUCKDB
 from pinlake.engine.quarantine import Rejected
@@ -78,7 +79,11 @@ class Cleaning:
         reason = f"key {self.table.key} is null"
         query = self._sql("keyless")
         return tuple(
-            Rejected(Source(topic, partition), offset, Reject(element, reason, row.encode()))
+            Rejected(
+                Source(topic.removeprefix(TOPIC), partition),
+                offset,
+                Reject(element, reason, row.encode()),
+            )
             for topic, partition, offset, element, row in self.connection.execute(query).fetchall()
         )
 

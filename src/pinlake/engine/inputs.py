@@ -18,8 +18,12 @@ from pinlake.lake import objects
 from pinlake.lake.store import Lake
 from pinlake.log.base import Batch, Column, LogReader
 from pinlake.log.columns import column
+from pinlake.record import Kind
 
 READ_BYTES = 16 * 1024 * 1024
+
+TOPIC = "topic:"
+"""The mark of a topic in stage stream, as in its plans; no topic's own name has a colon."""
 
 MAPPED_BYTES = 1024 * 1024
 """Objects from this size on are mapped, not read: a copy costs more than all their parsing."""
@@ -87,7 +91,9 @@ def _part(batch: Batch) -> Part:
     values = batch.values
     if values.nulls:
         values = column([b"null" if value is None else value for value in values.values()])
-    source = Source(batch.partition.log_name.name, batch.partition.number)
+    log_name = batch.partition.log_name
+    mark = TOPIC if log_name.kind is Kind.TOPIC else ""
+    source = Source(log_name.name, batch.partition.number, mark=mark)
     return Part(source, batch.positions, values.lengths, values.blob)
 
 

@@ -74,7 +74,7 @@ def rows(
     """
     connection.register("records", values)
     parameters: dict[str, Any] = {
-        "topics": [source.topic for source in values.sources],
+        "topics": [source.mark + source.topic for source in values.sources],
         "partitions": [source.partition for source in values.sources],
         "objects": [source.object for source in values.sources],
     }

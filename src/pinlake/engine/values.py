@@ -25,11 +25,15 @@ Bytes = bytes | mmap.mmap
 
 
 class Source(msgspec.Struct, frozen=True):
-    """Where values come from: a partition of a topic or stream, and the object they lay in."""
+    """Where values come from: a partition of a topic or stream, and the object they lay in.
+
+    ``mark`` goes before a name that a stream of the same step may have too.
+    """
 
     topic: str
     partition: int
     object: str | None = None
+    mark: str = ""
 
 
 class Part(msgspec.Struct, frozen=True):
