@@ -15,6 +15,7 @@ from deltalake import (
     PostCommitHookProperties,
     Schema,
     Transaction,
+    WriterProperties,
     write_deltalake,
 )
 from deltalake.exceptions import SchemaMismatchError
@@ -24,6 +25,8 @@ from pinlake.lake import commits, types
 from pinlake.lake.store import ArrowStream, Lake
 
 _HOOKS = PostCommitHookProperties(create_checkpoint=False, cleanup_expired_logs=False)
+_PARQUET = WriterProperties(max_row_group_size=131_072)
+"""Readers work on row groups side by side: a file of one group is read by one core alone."""
 _FOLDER = re.compile(r"_draft-(?P<process>\d+)-(?P<life>[0-9a-f]{8})-\d+\Z")
 _life = uuid.uuid4().hex[:8]
 """Tells this process from a former one of the same number, as in a container."""
@@ -94,6 +97,7 @@ class DraftTable:
                 mode="append",
                 commit_properties=properties,
                 post_commithook_properties=_HOOKS,
+                writer_properties=_PARQUET,
             )
         except SchemaMismatchError as error:
             wanted = types.columns(self._schema)
