@@ -139,6 +139,15 @@ class TestABodyIsTooLarge:
         assert str(self.LIMIT) in answer.json()["message"]
         assert len(gateway.values("t")) == 1
 
+    def test_the_limit_is_the_same_for_a_body_that_comes_in_one_piece(self):
+        with serving(max_body_bytes=100) as gateway:
+            assert gateway.produce("/topics/t", self.sized(100)).status_code == 200
+            assert gateway.produce("/topics/t", self.sized(101)).status_code == 413
+            for size, status in ((100, 200), (101, 413)):
+                chunk, headers = iter([self.sized(size)]), {"Content-Type": JSON_V2}
+                answer = gateway.request("POST", "/topics/t", data=chunk, headers=headers)
+                assert answer.status_code == status
+
     @pytest.mark.parametrize("shape", ["sized", "chunks"])
     @pytest.mark.parametrize("times", [2, 4])
     def test_a_client_that_sends_all_before_it_reads_gets_its_413(self, gateway, shape, times):
