@@ -137,7 +137,17 @@ def read(
     path = home or Path(environment.get(PREFIX + "HOME", ".pinlake"))
     values = _from_file(folder / FILE)
     _merge_environment(values, environment)
-    return Home((folder / path).absolute(), _convert(values))
+    found = Home((folder / path).absolute(), _convert(values))
+    _check_streams(found)
+    return found
+
+
+def _check_streams(home: Home) -> None:
+    """Refuse a log of their own for streams: the gateway would append them to the topics'."""
+    streams = home.settings.streams
+    if streams and streams != home.log_url:
+        reason = "topics and streams are in one log; leave it empty"
+        raise SettingInvalid(where="settings", name="streams", value=streams, reason=reason)
 
 
 def variables() -> dict[str, tuple[type, Any]]:

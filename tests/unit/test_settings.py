@@ -63,6 +63,14 @@ def test_a_file_that_is_no_toml_is_refused_with_its_path(tmp_path):
         settings.read(environment={}, folder=tmp_path)
 
 
+def test_a_log_of_their_own_for_streams_is_refused(tmp_path):
+    apart = {"PINLAKE_STREAMS": f"sqlite:///{tmp_path / 'other.db'}"}
+    with pytest.raises(SettingInvalid, match="leave it empty"):
+        settings.read(environment=apart, folder=tmp_path)
+    same = {"PINLAKE_TOPICS": "sqlite:///one.db", "PINLAKE_STREAMS": "sqlite:///one.db"}
+    assert settings.read(environment=same, folder=tmp_path).log_url == "sqlite:///one.db"
+
+
 def test_every_setting_has_its_own_variable():
     names = [settings.environment_name(name) for name in settings.variables()]
     assert len(set(names)) == len(names)

@@ -22,7 +22,6 @@ from pinlake.stage.sink import Sink
 from pinlake.stage.stream import Stream
 from pinlake.stage.worker import Planner, Wanted, everything
 
-STAGES = ("sink", "load", "clean", "stream")
 SINK_SECONDS = 0.2
 WAIT_SECONDS = 0.2
 
@@ -44,9 +43,7 @@ def period(stage: str, settings: Settings) -> float:
 
 def log_url(stage: str, home: Home) -> str | None:
     """Return the log that a stage reads, or None where it reads none."""
-    if stage == "sink":
-        return home.log_url
-    return (home.settings.streams or home.log_url) if stage == "stream" else None
+    return home.log_url if stage in {"sink", "stream"} else None
 
 
 def wait_for_log(url: str, stop: threading.Event, *, once: bool) -> bool:
