@@ -19,8 +19,6 @@ SHIPPED = Path(__file__).parent / "datasets"
 ColumnType = Literal["STRING", "INT", "BIGINT", "DOUBLE", "BOOLEAN"]
 Required = Literal["present"] | bool
 
-GENERIC_COLUMN = "value"
-
 
 class Column(msgspec.Struct, frozen=True):
     """A column of a raw table.

@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 
 import msgspec
@@ -25,7 +25,7 @@ from pinlake.run.supervisor import Supervisor
 from pinlake.run.up import STAGES, services
 from pinlake.settings import Home
 from pinlake.source.database import DatabaseSource
-from pinlake.source.sample import write_sample
+from pinlake.source.sample import source_table, write_sample
 from pinlake.stage.loop import run_stage
 
 USER_ID = "0abc12345678"
@@ -68,7 +68,10 @@ def run_demo(home: Home, dataset: Dataset, *, posts: int, progress: FlowProgress
         poster = Poster(home, dataset, url)
         sent = _post_by_both_routes(poster, supervisor, posts, progress)
     _drain(home, dataset, progress)
-    lake, flow = OpenLake(home, dataset), _look(home, dataset, sent)
+    lake = OpenLake(home, dataset)
+    flow = msgspec.structs.replace(
+        _look(home, dataset), sent=_sent(sent), source_rows=_source_rows(home, dataset)
+    )
     agreement = compared(lake)
     seconds = time.monotonic() - began
     run = Run(f"pinlake demo --posts {posts}", started, seconds)
@@ -195,17 +198,24 @@ class _Filling:
             advance(now.rows(folder))
 
 
-def _look(home: Home, dataset: Dataset, sent: dict[str, PostReport] | None = None) -> FlowCounts:
-    log = open_reader(home.log_url)
-    try:
-        flow = flow_counts(home, dataset, log)
-    finally:
-        log.close()
-    return msgspec.structs.replace(flow, sent=_sent(sent or {}), source_rows=dataset.rows)
+def _look(home: Home, dataset: Dataset) -> FlowCounts:
+    with closing(open_reader(home.log_url)) as log:
+        return flow_counts(home, dataset, log)
+
+
+def _source_rows(home: Home, dataset: Dataset) -> int:
+    """Return the rows of the source's first table: it may be a database of the user's own."""
+    with DatabaseSource(home.source_url) as source:
+        return source.count(source_table(dataset, dataset.producer.order[0]))
 
 
 def _sent(reports: dict[str, PostReport]) -> tuple[Sent, ...]:
     return tuple(
-        Sent(ROUTES[route], report.posts, requests=report.sent, records=report.sent)
+        Sent(
+            ROUTES[route],
+            report.posts,
+            requests=report.sent + report.retried + report.refused,
+            records=report.sent,
+        )
         for route, report in reports.items()
     )
