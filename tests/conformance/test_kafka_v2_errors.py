@@ -4,8 +4,8 @@ import pytest
 
 from gateway_server import JSON_V2, FailingLog, serving
 from pinlake.errors import PinlakeError, TopicUnknown
-from pinlake.gateway import kafka_errors
-from pinlake.gateway.kafka_errors import KafkaError
+from pinlake.gateway.kafka import errors as kafka_errors
+from pinlake.gateway.kafka.errors import KafkaError
 from pinlake.log.memory import MemoryLog
 from pinlake.record import topic
 

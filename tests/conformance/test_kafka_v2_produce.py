@@ -8,7 +8,7 @@ from contextlib import closing
 import pytest
 
 from gateway_server import BINARY_V2, JSON_V2, V2, serving
-from pinlake.gateway.kafka_partitioner import murmur2
+from pinlake.gateway.kafka.partitioner import murmur2
 from pinlake.log.base import PartitionSpec
 from pinlake.record import topic
 

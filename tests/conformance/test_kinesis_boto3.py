@@ -9,7 +9,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from kinesis_server import REGION, Clock, everything, serving, until_the_tip
-from pinlake.gateway.kinesis_sequence import HASH_KEYS
+from pinlake.gateway.kinesis.sequence import HASH_KEYS
 from pinlake.log.sqlite import SqliteLog
 
 FIRST = "shardId-000000000000"

@@ -4,8 +4,8 @@ import pytest
 import requests
 
 from kinesis_server import SIGNED, serving
-from pinlake.gateway import kinesis_cbor as cbor
-from pinlake.gateway.kinesis_time import Timestamp
+from pinlake.gateway.kinesis import cbor
+from pinlake.gateway.kinesis.time import Timestamp
 
 CBOR = "application/x-amz-cbor-1.1"
 FIRST = "shardId-000000000000"

@@ -6,8 +6,8 @@ import pytest
 import requests
 
 from kinesis_server import JSON_TYPE, SIGNED, Clock, serving
-from pinlake.gateway.kinesis_operations import NOT_YET, OPERATIONS
-from pinlake.gateway.kinesis_sequence import HASH_KEYS, SequenceNumber, parse
+from pinlake.gateway.kinesis.operations import NOT_YET, OPERATIONS
+from pinlake.gateway.kinesis.sequence import HASH_KEYS, SequenceNumber, parse
 from pinlake.log.memory import MemoryLog
 from pinlake.log.sqlite import SqliteLog
 from pinlake.record import stream

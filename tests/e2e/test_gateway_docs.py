@@ -10,10 +10,10 @@ import pytest
 import requests
 
 from harness.pipeline import Gateway
-from pinlake.gateway import kafka_errors
 from pinlake.gateway.app import Gateway as App
-from pinlake.gateway.kafka_errors import KafkaError
-from pinlake.gateway.kafka_media import PRODUCED
+from pinlake.gateway.kafka import errors as kafka_errors
+from pinlake.gateway.kafka.errors import KafkaError
+from pinlake.gateway.kafka.media import PRODUCED
 from pinlake.log.memory import MemoryLog
 from pinlake.settings import Settings
 from requirements_of_tests import require

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from pinlake.gateway import kinesis_cbor as cbor
-from pinlake.gateway.kinesis_iterator import ShardIterator, opened
-from pinlake.gateway.kinesis_sequence import (
+from pinlake.gateway.kinesis import cbor
+from pinlake.gateway.kinesis.iterator import ShardIterator, opened
+from pinlake.gateway.kinesis.sequence import (
     HASH_KEYS,
     SequenceNumber,
     even_ranges,
@@ -19,7 +19,7 @@ from pinlake.gateway.kinesis_sequence import (
     shard_id,
     shard_number,
 )
-from pinlake.gateway.kinesis_streams import POSITION_BITS, Stream, specs
+from pinlake.gateway.kinesis.streams import POSITION_BITS, Stream, specs
 from pinlake.log.base import PartitionState, TopicState
 from pinlake.record import stream
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pinlake.gateway.kafka_partitioner import Partitioner, murmur2
+from pinlake.gateway.kafka.partitioner import Partitioner, murmur2
 
 # Source: org.apache.kafka.common.utils.UtilsTest.testMurmur2
 HASHES = {

@@ -4,8 +4,8 @@ import math
 
 import pytest
 
-from pinlake.gateway.kinesis_cbor import decode, encode
-from pinlake.gateway.kinesis_time import Timestamp
+from pinlake.gateway.kinesis.cbor import decode, encode
+from pinlake.gateway.kinesis.time import Timestamp
 
 BOTH_WAYS = {
     "00": 0,

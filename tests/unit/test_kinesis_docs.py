@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 
 from kinesis_server import serving
-from pinlake.gateway import kinesis_errors
 from pinlake.gateway.base import Context
-from pinlake.gateway.kinesis_account import Account
-from pinlake.gateway.kinesis_errors import KinesisError
-from pinlake.gateway.kinesis_operations import NOT_YET, OPERATIONS
-from pinlake.gateway.kinesis_proxy import KinesisProxy
+from pinlake.gateway.kinesis import errors as kinesis_errors
+from pinlake.gateway.kinesis.account import Account
+from pinlake.gateway.kinesis.errors import KinesisError
+from pinlake.gateway.kinesis.operations import NOT_YET, OPERATIONS
+from pinlake.gateway.kinesis.proxy import KinesisProxy
 from pinlake.log.memory import MemoryLog
 from pinlake.settings import Settings
 

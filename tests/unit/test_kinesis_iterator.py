@@ -4,9 +4,9 @@ import base64
 
 import pytest
 
-from pinlake.gateway import kinesis_errors as errors
-from pinlake.gateway.kinesis_errors import Refused
-from pinlake.gateway.kinesis_iterator import LIFETIME_MS, ShardIterator, key_of, opened
+from pinlake.gateway.kinesis import errors
+from pinlake.gateway.kinesis.errors import Refused
+from pinlake.gateway.kinesis.iterator import LIFETIME_MS, ShardIterator, key_of, opened
 
 KEY = key_of("a log")
 CREATED = 1_421_889_722_000

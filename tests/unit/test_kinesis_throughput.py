@@ -1,6 +1,6 @@
 """A shard takes 1,000 records and 1 MiB a second, and no more."""
 
-from pinlake.gateway.kinesis_throughput import BYTES_A_SECOND, RECORDS_A_SECOND, Throughput
+from pinlake.gateway.kinesis.throughput import BYTES_A_SECOND, RECORDS_A_SECOND, Throughput
 from pinlake.record import Partition, stream
 
 FIRST, SECOND = Partition(stream("pins"), 0), Partition(stream("pins"), 1)

@@ -8,15 +8,15 @@ from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import Any
 
 from pinlake.errors import PinlakeError, TopicExists
-from pinlake.gateway import kafka_errors as errors
 from pinlake.gateway.base import Context, ProtocolModule, Request, Response, Route
 from pinlake.gateway.body import Broken, TooLarge, read_body
 from pinlake.gateway.cors import is_foreign_write, origin_headers, preflight
 from pinlake.gateway.health import Health
-from pinlake.gateway.kafka_consumers import KafkaConsumers
-from pinlake.gateway.kafka_v2 import KafkaV2
-from pinlake.gateway.kinesis import Kinesis
-from pinlake.gateway.kinesis_proxy import KinesisProxy
+from pinlake.gateway.kafka import errors
+from pinlake.gateway.kafka.consumers import KafkaConsumers
+from pinlake.gateway.kafka.v2 import KafkaV2
+from pinlake.gateway.kinesis.api import Kinesis
+from pinlake.gateway.kinesis.proxy import KinesisProxy
 from pinlake.gateway.metrics import Metrics
 from pinlake.gateway.openapi import OpenApi
 from pinlake.gateway.routing import Match, Table, canonical

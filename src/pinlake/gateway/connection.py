@@ -7,7 +7,7 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from pinlake.gateway import kafka_errors as errors
+from pinlake.gateway.kafka import errors
 
 
 class Connection(HttpToolsProtocol):

@@ -6,19 +6,19 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pinlake.errors import TopicUnknown
-from pinlake.gateway import kinesis_errors as errors
-from pinlake.gateway.kinesis_account import Account
-from pinlake.gateway.kinesis_errors import Refused
-from pinlake.gateway.kinesis_operation import (
+from pinlake.gateway.kinesis import errors
+from pinlake.gateway.kinesis.account import Account
+from pinlake.gateway.kinesis.errors import Refused
+from pinlake.gateway.kinesis.operation import (
     SEQUENCE_NUMBER,
     STREAM_NAME,
     Answer,
     Call,
     Operation,
 )
-from pinlake.gateway.kinesis_sequence import HASH_KEYS, hash_key, parse
-from pinlake.gateway.kinesis_streams import Shard, Stream
-from pinlake.gateway.kinesis_types import Member
+from pinlake.gateway.kinesis.sequence import HASH_KEYS, hash_key, parse
+from pinlake.gateway.kinesis.streams import Shard, Stream
+from pinlake.gateway.kinesis.types import Member
 from pinlake.log.base import Append
 from pinlake.record import Partition, Record
 

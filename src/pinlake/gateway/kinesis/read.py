@@ -6,11 +6,11 @@ import asyncio
 from typing import Any
 
 from pinlake.errors import PartitionUnknown, TopicUnknown
-from pinlake.gateway import kinesis_errors as errors
-from pinlake.gateway.kinesis_account import Account
-from pinlake.gateway.kinesis_errors import Refused
-from pinlake.gateway.kinesis_iterator import ShardIterator, key_of, opened
-from pinlake.gateway.kinesis_operation import (
+from pinlake.gateway.kinesis import errors
+from pinlake.gateway.kinesis.account import Account
+from pinlake.gateway.kinesis.errors import Refused
+from pinlake.gateway.kinesis.iterator import ShardIterator, key_of, opened
+from pinlake.gateway.kinesis.operation import (
     LIMIT,
     SEQUENCE_NUMBER,
     STREAM_NAME,
@@ -18,10 +18,10 @@ from pinlake.gateway.kinesis_operation import (
     Call,
     Operation,
 )
-from pinlake.gateway.kinesis_sequence import parse, shard_id, shard_number
-from pinlake.gateway.kinesis_streams import Shard, Stream
-from pinlake.gateway.kinesis_time import Timestamp
-from pinlake.gateway.kinesis_types import Member
+from pinlake.gateway.kinesis.sequence import parse, shard_id, shard_number
+from pinlake.gateway.kinesis.streams import Shard, Stream
+from pinlake.gateway.kinesis.time import Timestamp
+from pinlake.gateway.kinesis.types import Member
 from pinlake.log.base import Batch
 from pinlake.record import Kind, LogName
 

@@ -9,12 +9,12 @@ import msgspec
 from msgspec.structs import replace
 
 from pinlake.errors import LogClosed, LogFailed, PartitionUnknown, TopicUnknown
-from pinlake.gateway import kafka_errors as errors
 from pinlake.gateway.base import Context, Handler, Request, Response, Route
-from pinlake.gateway.kafka_errors import CONTENT_TYPE, Refused
-from pinlake.gateway.kafka_media import PRODUCED, answer_type
-from pinlake.gateway.kafka_names import partition, topic_to_find
-from pinlake.gateway.kafka_produce import TopicProducer
+from pinlake.gateway.kafka import errors
+from pinlake.gateway.kafka.errors import CONTENT_TYPE, Refused
+from pinlake.gateway.kafka.media import PRODUCED, answer_type
+from pinlake.gateway.kafka.names import partition, topic_to_find
+from pinlake.gateway.kafka.produce import TopicProducer
 from pinlake.log.base import TopicState
 from pinlake.record import Kind
 

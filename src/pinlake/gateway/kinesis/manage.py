@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from pinlake.gateway import kinesis_errors as errors
-from pinlake.gateway.kinesis_errors import Refused
-from pinlake.gateway.kinesis_operation import STREAM_NAME, Answer, Call, Operation
-from pinlake.gateway.kinesis_types import Member
+from pinlake.gateway.kinesis import errors
+from pinlake.gateway.kinesis.errors import Refused
+from pinlake.gateway.kinesis.operation import STREAM_NAME, Answer, Call, Operation
+from pinlake.gateway.kinesis.types import Member
 
 ON_DEMAND_SHARDS = 4
 MODES = ("PROVISIONED", "ON_DEMAND")

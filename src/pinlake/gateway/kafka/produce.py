@@ -9,12 +9,12 @@ from collections.abc import Sequence
 import msgspec
 
 from pinlake.errors import PartitionUnknown, TopicUnknown
-from pinlake.gateway import kafka_errors as errors
 from pinlake.gateway.base import Context, Request, Response
-from pinlake.gateway.kafka_errors import CONTENT_TYPE, Refused
-from pinlake.gateway.kafka_media import Embedded, embedded_format
-from pinlake.gateway.kafka_names import partition, topic_to_make
-from pinlake.gateway.kafka_partitioner import Partitioner
+from pinlake.gateway.kafka import errors
+from pinlake.gateway.kafka.errors import CONTENT_TYPE, Refused
+from pinlake.gateway.kafka.media import Embedded, embedded_format
+from pinlake.gateway.kafka.names import partition, topic_to_make
+from pinlake.gateway.kafka.partitioner import Partitioner
 from pinlake.log.base import Append, PartitionSpec, TopicState
 from pinlake.record import LogName, Partition, Record
 

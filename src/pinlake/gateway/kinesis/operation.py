@@ -10,8 +10,8 @@ from typing import Any
 
 import msgspec
 
-from pinlake.gateway.kinesis_account import Account
-from pinlake.gateway.kinesis_types import Member, Members
+from pinlake.gateway.kinesis.account import Account
+from pinlake.gateway.kinesis.types import Member, Members
 
 NAME = "[a-zA-Z0-9_.-]+"
 

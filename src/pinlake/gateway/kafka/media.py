@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Literal
 
-from pinlake.gateway.kafka_errors import NEEDS_SCHEMAS, NOT_ACCEPTABLE, UNSUPPORTED, Refused
+from pinlake.gateway.kafka.errors import NEEDS_SCHEMAS, NOT_ACCEPTABLE, UNSUPPORTED, Refused
 
 Embedded = Literal["json", "binary"]
 

@@ -10,11 +10,10 @@ from typing import Any
 
 import msgspec
 
-from pinlake.gateway import kinesis_cbor as cbor
-from pinlake.gateway import kinesis_errors as errors
 from pinlake.gateway.base import Response
-from pinlake.gateway.kinesis_errors import Refused
-from pinlake.gateway.kinesis_time import Timestamp
+from pinlake.gateway.kinesis import cbor, errors
+from pinlake.gateway.kinesis.errors import Refused
+from pinlake.gateway.kinesis.time import Timestamp
 
 ID_BYTES = 72
 UNREADABLE = (ValueError, RecursionError)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from pinlake.gateway import kinesis_describe, kinesis_manage, kinesis_put, kinesis_read
-from pinlake.gateway.kinesis_operation import Operation
+from pinlake.gateway.kinesis import describe, manage, put, read
+from pinlake.gateway.kinesis.operation import Operation
 
 OPERATIONS: Mapping[str, Operation] = {
-    **kinesis_manage.OPERATIONS,
-    **kinesis_describe.OPERATIONS,
-    **kinesis_put.OPERATIONS,
-    **kinesis_read.OPERATIONS,
+    **manage.OPERATIONS,
+    **describe.OPERATIONS,
+    **put.OPERATIONS,
+    **read.OPERATIONS,
 }
 
 NOT_YET = (

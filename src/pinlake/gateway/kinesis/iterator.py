@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from pinlake.gateway import kinesis_errors as errors
-from pinlake.gateway.kinesis_errors import Refused
+from pinlake.gateway.kinesis import errors
+from pinlake.gateway.kinesis.errors import Refused
 
 LIFETIME_MS = 300_000
 SIGNATURE_BYTES = 16

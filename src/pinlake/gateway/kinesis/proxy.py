@@ -7,17 +7,16 @@ from typing import Any
 
 import msgspec
 
-from pinlake.gateway import kinesis_errors as errors
-from pinlake.gateway import kinesis_wire as wire
 from pinlake.gateway.base import Context, Handler, Request, Response, Route
-from pinlake.gateway.kinesis import perform
-from pinlake.gateway.kinesis_account import Account
-from pinlake.gateway.kinesis_errors import Refused
-from pinlake.gateway.kinesis_operation import Answer, Call, Operation
-from pinlake.gateway.kinesis_operations import OPERATIONS
-from pinlake.gateway.kinesis_put import put_many, put_one
-from pinlake.gateway.kinesis_streams import Stream
-from pinlake.gateway.kinesis_wire import PLAIN, UNREADABLE
+from pinlake.gateway.kinesis import errors, wire
+from pinlake.gateway.kinesis.account import Account
+from pinlake.gateway.kinesis.api import perform
+from pinlake.gateway.kinesis.errors import Refused
+from pinlake.gateway.kinesis.operation import Answer, Call, Operation
+from pinlake.gateway.kinesis.operations import OPERATIONS
+from pinlake.gateway.kinesis.put import put_many, put_one
+from pinlake.gateway.kinesis.streams import Stream
+from pinlake.gateway.kinesis.wire import PLAIN, UNREADABLE
 
 DEFAULT_SHARDS = 5
 """What the tutorial's mapping template fills in where ShardCount is absent."""

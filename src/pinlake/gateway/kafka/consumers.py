@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pinlake.gateway import kafka_errors as errors
 from pinlake.gateway.base import Request, Response, Route
+from pinlake.gateway.kafka import errors
 
 INSTANCE = "/consumers/{group}/instances/{instance}"
 PATHS = (

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from pinlake.gateway import kinesis_errors as errors
-from pinlake.gateway.kinesis_errors import Refused
-from pinlake.gateway.kinesis_operation import (
+from pinlake.gateway.kinesis import errors
+from pinlake.gateway.kinesis.errors import Refused
+from pinlake.gateway.kinesis.operation import (
     LIMIT,
     NEXT_TOKEN,
     OPTIONAL_NAME,
@@ -15,9 +15,9 @@ from pinlake.gateway.kinesis_operation import (
     Call,
     Operation,
 )
-from pinlake.gateway.kinesis_streams import Shard, Stream
-from pinlake.gateway.kinesis_time import Timestamp
-from pinlake.gateway.kinesis_types import Member
+from pinlake.gateway.kinesis.streams import Shard, Stream
+from pinlake.gateway.kinesis.time import Timestamp
+from pinlake.gateway.kinesis.types import Member
 
 PAGE = 100
 PAGE_OF_SHARDS = 1_000

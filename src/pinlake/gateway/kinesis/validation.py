@@ -8,9 +8,9 @@ from functools import cache
 from itertools import islice
 from typing import Any
 
-from pinlake.gateway import kinesis_errors as errors
-from pinlake.gateway.kinesis_errors import Refused
-from pinlake.gateway.kinesis_types import Member, Members, typed
+from pinlake.gateway.kinesis import errors
+from pinlake.gateway.kinesis.errors import Refused
+from pinlake.gateway.kinesis.types import Member, Members, typed
 
 MOST_LISTED = 10
 MOST_SHOWN = 1_000

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from pinlake.gateway import kinesis_errors as errors
 from pinlake.gateway.base import Request
-from pinlake.gateway.kinesis_errors import Refused
+from pinlake.gateway.kinesis import errors
+from pinlake.gateway.kinesis.errors import Refused
 
 HEADER_PARTS = ("Credential", "Signature", "SignedHeaders")
 QUERY_PARTS = (

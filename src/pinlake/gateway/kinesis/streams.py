@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from pinlake.gateway.kinesis_sequence import SequenceNumber, even_ranges, shard_id
+from pinlake.gateway.kinesis.sequence import SequenceNumber, even_ranges, shard_id
 from pinlake.log.base import PartitionSpec, PartitionState, TopicState
 from pinlake.record import Partition
 

@@ -7,11 +7,11 @@ import contextlib
 from collections.abc import Iterator, Sequence
 
 from pinlake.errors import TopicExists, TopicUnknown
-from pinlake.gateway import kinesis_errors as errors
 from pinlake.gateway.base import Context
-from pinlake.gateway.kinesis_errors import KinesisError, Refused
-from pinlake.gateway.kinesis_streams import Stream, specs
-from pinlake.gateway.kinesis_throughput import Throughput
+from pinlake.gateway.kinesis import errors
+from pinlake.gateway.kinesis.errors import KinesisError, Refused
+from pinlake.gateway.kinesis.streams import Stream, specs
+from pinlake.gateway.kinesis.throughput import Throughput
 from pinlake.log.base import TopicState
 from pinlake.record import Kind, LogName
 

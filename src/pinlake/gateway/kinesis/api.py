@@ -9,17 +9,15 @@ from typing import Any
 import msgspec
 
 from pinlake.errors import PinlakeError
-from pinlake.gateway import kinesis_errors as errors
-from pinlake.gateway import kinesis_signature as signature
-from pinlake.gateway import kinesis_wire as wire
 from pinlake.gateway.base import Context, Request, Response
-from pinlake.gateway.kinesis_account import Account
-from pinlake.gateway.kinesis_errors import Refused
-from pinlake.gateway.kinesis_operation import Answer, Call, Operation
-from pinlake.gateway.kinesis_operations import NOT_YET, OPERATIONS
-from pinlake.gateway.kinesis_types import Member
-from pinlake.gateway.kinesis_validation import checked
-from pinlake.gateway.kinesis_wire import FORMATS, JSON, Format
+from pinlake.gateway.kinesis import errors, signature, wire
+from pinlake.gateway.kinesis.account import Account
+from pinlake.gateway.kinesis.errors import Refused
+from pinlake.gateway.kinesis.operation import Answer, Call, Operation
+from pinlake.gateway.kinesis.operations import NOT_YET, OPERATIONS
+from pinlake.gateway.kinesis.types import Member
+from pinlake.gateway.kinesis.validation import checked
+from pinlake.gateway.kinesis.wire import FORMATS, JSON, Format
 from pinlake.telemetry import logger
 
 SERVICE = "Kinesis_20131202"

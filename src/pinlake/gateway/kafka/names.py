@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from pinlake.gateway import kafka_errors as errors
 from pinlake.gateway.base import Request
-from pinlake.gateway.kafka_errors import Refused
+from pinlake.gateway.kafka import errors
+from pinlake.gateway.kafka.errors import Refused
 from pinlake.log.base import TopicState
 from pinlake.record import Kind, LogName, is_topic_name
 

@@ -10,9 +10,9 @@ from typing import Any, Literal
 
 import msgspec
 
-from pinlake.gateway import kinesis_errors as errors
-from pinlake.gateway.kinesis_errors import Refused
-from pinlake.gateway.kinesis_time import Timestamp
+from pinlake.gateway.kinesis import errors
+from pinlake.gateway.kinesis.errors import Refused
+from pinlake.gateway.kinesis.time import Timestamp
 
 Type = Literal["String", "Integer", "Blob", "Timestamp", "Boolean", "List", "Structure"]
 

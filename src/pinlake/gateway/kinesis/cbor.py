@@ -7,7 +7,7 @@ import struct
 from collections.abc import Callable
 from typing import Any
 
-from pinlake.gateway.kinesis_time import Timestamp
+from pinlake.gateway.kinesis.time import Timestamp
 
 DEEPEST = 32
 INDEFINITE = 31

@@ -1,0 +1,1 @@
+"""The Kafka REST proxy: produce and metadata, version 2."""

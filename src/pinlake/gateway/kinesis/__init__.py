@@ -1,0 +1,1 @@
+"""Kinesis: the paths of API Gateway, and the API itself."""
