@@ -1,6 +1,6 @@
 """``python -m pinlake`` is the ``pinlake`` command."""
 
-from pinlake.cli import main
+from pinlake.cli.main import main
 
 if __name__ == "__main__":
     main()

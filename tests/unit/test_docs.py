@@ -7,7 +7,7 @@ import pytest
 import typer.main
 
 from pinlake import settings
-from pinlake.cli import app
+from pinlake.cli.main import app
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])

@@ -1,0 +1,1 @@
+"""The ``pinlake`` command: every room's front door, imported as late as possible."""

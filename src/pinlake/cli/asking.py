@@ -1,0 +1,89 @@
+"""Commands that look and change nothing: query, status, config."""
+
+from __future__ import annotations
+
+import sys
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from pinlake.cli.app import DatasetOption, HomeOption, JsonOption, opened, stop_on_signals
+
+commands = typer.Typer()
+
+
+class Tables(StrEnum):
+    """Which cleaned tables a question is asked of."""
+
+    CLEAN = "clean"
+    STREAM = "stream"
+
+
+class Format(StrEnum):
+    """How an answer is printed."""
+
+    TABLE = "table"
+    JSON = "json"
+    CSV = "csv"
+
+
+@commands.command()
+def query(
+    name: Annotated[
+        str | None, typer.Argument(help="A named question; without one they are listed.")
+    ] = None,
+    sql: Annotated[
+        str | None, typer.Option(help="One SELECT in Spark's dialect.", metavar="TEXT")
+    ] = None,
+    from_: Annotated[Tables, typer.Option("--from", help="The tables to ask.")] = Tables.CLEAN,
+    format_: Annotated[
+        Format, typer.Option("--format", help="How to print the answer.")
+    ] = Format.TABLE,
+    home: HomeOption = None,
+    dataset: DatasetOption = None,
+) -> None:
+    """Answer a named question, or any SQL, from the Delta tables.
+
+    Example: `pinlake query --sql "SELECT country, count(*) FROM geo GROUP BY country" --format csv`
+    """
+    import pinlake
+    from pinlake.query.format import write
+
+    lake = pinlake.open(home, dataset)
+    if name and sql:
+        raise typer.BadParameter("give a question's name or --sql, not both")
+    if name or sql:
+        write(lake.ask(name or sql or "", source=from_.value), format_.value, sys.stdout)
+        return
+    for each in lake.questions().values():
+        typer.echo(f"{each.name:50} {each.title}")
+
+
+@commands.command()
+def status(
+    watch: Annotated[bool, typer.Option(help="Print it again every second until Ctrl-C.")] = False,
+    home: HomeOption = None,
+    dataset: DatasetOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Say how far each stage has come and what the tables hold.
+
+    Example: `pinlake status --watch`
+    """
+    from pinlake.run.status import show_status
+
+    show_status(
+        *opened(home, dataset, create=False), watch=watch, json=json, stop=stop_on_signals()
+    )
+
+
+@commands.command()
+def config(home: HomeOption = None, json: JsonOption = False) -> None:
+    """Print every setting with its value and the variable that sets it; secrets are masked.
+
+    Example: `PINLAKE_SINK_FLUSH_SIZE=100 pinlake config`
+    """
+    from pinlake.run.config import show_config
+
+    show_config(home, json=json)
