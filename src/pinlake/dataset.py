@@ -5,91 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
 
 import msgspec
 
-from pinlake import record
+from pinlake import declaration, record
 from pinlake.errors import DatasetUnknown
 from pinlake.record import LogName
+from pinlake.table import Column, Emulation, Question, StreamRoute, Table
 
-FILE = "dataset.toml"
+__all__ = ["Column", "Dataset", "Emulation", "Question", "StreamRoute", "Table", "load", "shipped"]
+
 SHIPPED = Path(__file__).parent / "datasets"
-
-ColumnType = Literal["STRING", "INT", "BIGINT", "DOUBLE", "BOOLEAN"]
-Required = Literal["present"] | bool
-
-
-class Column(msgspec.Struct, frozen=True):
-    """A column of a raw table.
-
-    ``required`` True: the record has it, not null and castable, else the record
-    is quarantined. ``"present"``: the JSON key is there, null allowed. ``aliases``
-    are other JSON keys that mean the same; the canonical name wins.
-    """
-
-    name: str
-    type: ColumnType
-    required: Required = False
-    aliases: tuple[str, ...] = ()
-
-
-class StreamRoute(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A stream name pattern, and the partition keys of it that are meant (None: all).
-
-    In a name ``{id}`` is a UserId, 12 hex digits; in a partition key ``*`` is
-    any run of characters, also none.
-    """
-
-    name: str
-    partition_key: str | None = None
-
-
-class Table(msgspec.Struct, frozen=True):
-    """A table that a data set declares, or the raw table of an unclaimed topic or stream.
-
-    ``columns`` is empty for the latter (``generic``): its rows are JSON text in
-    one column ``value``, a list stays one row, and it has no cleaning. ``key`` and
-    ``event_time`` are columns of the cleaned table.
-    """
-
-    name: str
-    topics: tuple[str, ...] = ()
-    streams: tuple[StreamRoute, ...] = ()
-    key: str = ""
-    event_time: str | None = None
-    columns: tuple[Column, ...] = ()
-    clean_sql: str = ""
-    clean_path: Path = Path()
-    source_table: str = ""
-
-    @property
-    def generic(self) -> bool:
-        """Tell whether no data set declares this table."""
-        return not self.columns
-
-
-class Question(msgspec.Struct, frozen=True):
-    """A named question: one SELECT over the cleaned tables, in Spark's dialect."""
-
-    name: str
-    title: str
-    sql: str
-    path: Path
-
-
-class Emulation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How the classic producer draws: ``[producer]`` in dataset.toml.
-
-    Rows ``first..last`` inclusive, a pause of one of ``sleep_seconds`` before
-    each post, then one record of each table in ``order``.
-    """
-
-    seed: int = 100
-    first: int = 0
-    last: int = 11000
-    sleep_seconds: tuple[int, ...] = (0, 1)
-    order: tuple[str, ...] = ()
 
 
 class Dataset(msgspec.Struct, frozen=True):
@@ -137,17 +63,24 @@ def load(name: str, base: Path | None = None) -> Dataset:
     A relative path starts at ``base`` (None: the working directory). Raises
     DatasetUnknown, or DatasetInvalid with the file and line.
     """
-    from pinlake import declaration
-
     folder = shipped().get(name) or (base or Path.cwd()) / name
-    if not name or not (folder / FILE).is_file():
+    if not name or not (folder / declaration.FILE).is_file():
         raise DatasetUnknown(name=name, known=", ".join(shipped()))
-    return declaration.read(folder)
+    declared = declaration.read(folder)
+    return Dataset(
+        name=folder.resolve().name,
+        path=folder,
+        tables=declared.tables,
+        questions=declared.questions,
+        producer=declared.producer,
+        rows=declared.rows,
+        functions_sql=declared.functions_sql,
+    )
 
 
 def shipped() -> dict[str, Path]:
     """Return the folder of each data set that comes with pinlake, by name."""
-    return {path.parent.name: path.parent for path in sorted(SHIPPED.glob(f"*/{FILE}"))}
+    return {path.parent.name: path.parent for path in sorted(SHIPPED.glob(f"*/{declaration.FILE}"))}
 
 
 def _fits(pattern: str, name: str) -> bool:

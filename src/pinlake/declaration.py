@@ -2,30 +2,38 @@
 
 from __future__ import annotations
 
-import difflib
 import re
-import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, NoReturn, TypeVar
+from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta
 
-from pinlake.dataset import (
-    FILE,
+from pinlake.document import Document, parse, read_text, unknown
+from pinlake.errors import DatasetInvalid
+from pinlake.table import (
+    ORIGINS,
     Column,
     ColumnType,
-    Dataset,
     Emulation,
+    FileFormat,
+    FileOrigin,
+    Origin,
     Question,
     Required,
     StreamRoute,
     Table,
 )
-from pinlake.errors import DatasetInvalid
 
-T = TypeVar("T", bound=msgspec.Struct)
+FILE = "dataset.toml"
+FORMATS: Mapping[str, FileFormat] = {
+    ".csv": "csv",
+    ".tsv": "csv",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".json": "jsonl",
+}
 Text = Annotated[str, Meta(min_length=1)]
 
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
@@ -51,6 +59,9 @@ class TableEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     streams: Text | tuple[Text | StreamRoute, ...] = ()
     event_time: Text | None = None
     source: Text | None = None
+    from_: Annotated[dict[str, Any], Meta(min_length=1)] | None = msgspec.field(
+        default=None, name="from"
+    )
 
 
 class ColumnEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -61,98 +72,38 @@ class ColumnEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     aliases: tuple[Text, ...] = ()
 
 
-class Document(msgspec.Struct, frozen=True):
-    """The text of a dataset.toml, so that an error can name the line."""
+class Declared(msgspec.Struct, frozen=True):
+    """Everything that a data set's folder says."""
 
-    path: Path
-    text: str
-
-    def convert(self, value: object, kind: type[T], *keys: str) -> T:
-        """Return what stands at ``keys`` as a struct, or raise DatasetInvalid with its line."""
-        try:
-            return msgspec.convert(value, kind)
-        except msgspec.ValidationError as error:
-            reason, _, where = str(error).partition(" - at `")
-            inner = re.findall(r"\.(\w+)", where)
-            if unknown := re.search(r"unknown field `(.*)`", reason):
-                fields = (StreamRoute if inner else kind).__struct_fields__
-                reason = _unknown("key", unknown[1], fields)
-                inner.append(unknown[1])
-            self.refuse(reason, *keys, *inner)
-
-    def refuse(self, reason: str, *keys: str) -> NoReturn:
-        """Raise DatasetInvalid at the line that sets ``keys``."""
-        reason = reason.rstrip(".")
-        raise DatasetInvalid(path=self.path, line=line_of(self.text, keys), reason=reason)
+    tables: Mapping[str, Table]
+    questions: Mapping[str, Question]
+    producer: Emulation
+    rows: int
+    functions_sql: str
 
 
-def read(folder: Path) -> Dataset:
+def read(folder: Path) -> Declared:
     """Read the data set in a folder. Raises DatasetInvalid with the file and line."""
-    document, values = _parse(folder / FILE)
+    document, values = parse(folder / FILE)
     entry = document.convert(values, FileEntry)
     tables = {name: _table(document, name, value) for name, value in entry.tables.items()}
     _refuse_shared_routes(document, tables.values())
     _refuse_stray_cleaning(folder, tables)
-    return Dataset(
-        name=folder.resolve().name,
-        path=folder,
+    own = folder / "functions.sql"
+    return Declared(
         tables=tables,
         questions={path.stem: _question(path) for path in sorted(folder.glob("queries/*.sql"))},
-        producer=_producer(document, entry.producer, tuple(tables)),
+        producer=_producer(document, entry.producer, tables),
         rows=entry.rows,
-        functions_sql=_text(folder / "functions.sql")
-        if (folder / "functions.sql").exists()
-        else "",
+        functions_sql=read_text(own) if own.exists() else "",
     )
-
-
-def line_of(text: str, keys: tuple[str, ...]) -> int:
-    """Return the line (from 1) of a TOML text that sets these keys, or the nearest above them."""
-    best, best_line = 0, 1
-    section: tuple[str, ...] = ()
-    for number, line in enumerate(text.splitlines(), start=1):
-        if header := re.match(r"\s*\[+(.+?)\]+\s*(?:#.*)?$", line):
-            here = section = _keys(header[1])
-        elif setting := re.match(r"\s*((?:[\w.\s-]|\"[^\"]*\"|'[^']*')+?)\s*=", line):
-            here = section + _keys(setting[1])
-        else:
-            continue
-        if best < len(here) and keys[: len(here)] == here:
-            best, best_line = len(here), number
-    return best_line
-
-
-def _keys(dotted: str) -> tuple[str, ...]:
-    return tuple(
-        re.sub(r"[\"']", "", key) for key in re.findall(r"\"[^\"]*\"|'[^']*'|[\w-]+", dotted)
-    )
-
-
-def _parse(path: Path) -> tuple[Document, dict[str, Any]]:
-    text = _text(path)
-    try:
-        return Document(path, text), tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        at = re.search(r"line (\d+)", str(error))
-        line = int(at[1]) if at else max(1, len(text.splitlines()))
-        raise DatasetInvalid(path=path, line=line, reason=f"this is no TOML: {error}") from error
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        line = path.read_bytes()[: error.start].count(b"\n") + 1
-        raise DatasetInvalid(path=path, line=line, reason="this is not UTF-8") from error
-    except OSError as error:
-        raise DatasetInvalid(path=path, line=1, reason=f"it cannot be read: {error}") from error
 
 
 def _table(document: Document, name: str, value: object) -> Table:
     at = ("tables", name)
     if not NAME.fullmatch(name):
         document.refuse(f"{name!r} is no table name: letters, digits and _, a letter first", *at)
-    entry = document.convert(value, TableEntry, *at)
+    entry = document.convert(value, TableEntry, *at, inside=StreamRoute)
     columns = tuple(_column(document, at, *item) for item in entry.columns.items())
     _refuse_shared_names(document, at, columns)
     clean_path = document.path.parent / "clean" / f"{name}.sql"
@@ -165,9 +116,39 @@ def _table(document: Document, name: str, value: object) -> Table:
         key=entry.key,
         event_time=entry.event_time,
         columns=columns,
-        clean_sql=_text(clean_path),
+        clean_sql=read_text(clean_path),
         clean_path=clean_path,
         source_table=entry.source or name,
+        origin=None if entry.from_ is None else _origin(document, at, entry.from_),
+    )
+
+
+def _origin(document: Document, table: tuple[str, ...], given: Mapping[str, Any]) -> Origin:
+    at = (*table, "from")
+    rest = dict(given)
+    source = rest.pop("source", None)
+    if source is None:
+        document.refuse(f"`from` says no source: it is one of {', '.join(ORIGINS)}", *at)
+    if not isinstance(source, str) or source not in ORIGINS:
+        document.refuse(unknown("source", str(source), ORIGINS), *at, "source")
+    origin = document.convert(rest, ORIGINS[source], *at)
+    return _file_origin(document, at, origin) if isinstance(origin, FileOrigin) else origin
+
+
+def _file_origin(document: Document, at: tuple[str, ...], origin: FileOrigin) -> FileOrigin:
+    """Return the origin with its format, which the file's ending says where nothing else does."""
+    if not origin.path or origin.path.endswith("/"):
+        reason = f"{origin.path!r} is no pattern of files, such as data/*.csv"
+        document.refuse(reason, *at, "path")
+    ending = Path(origin.path).suffix.lower()
+    if origin.format is None and ending not in FORMATS:
+        reason = f'{origin.path!r} does not tell the format: say format = "csv" or "jsonl"'
+        document.refuse(reason, *at, "path")
+    if len(origin.delimiter) != 1 or origin.delimiter in '"\r\n':
+        document.refuse("delimiter is one character, and no quote", *at, "delimiter")
+    tabs = ending == ".tsv" and origin.delimiter == ","
+    return FileOrigin(
+        origin.path, origin.format or FORMATS[ending], "\t" if tabs else origin.delimiter
     )
 
 
@@ -238,14 +219,16 @@ def _refuse_shared_routes(document: Document, tables: Iterable[Table]) -> None:
 def _refuse_stray_cleaning(folder: Path, tables: Mapping[str, Table]) -> None:
     for path in sorted(folder.glob("clean/*.sql")):
         if path.stem not in tables:
-            raise DatasetInvalid(path=path, line=1, reason=_unknown("table", path.stem, tables))
+            raise DatasetInvalid(path=path, line=1, reason=unknown("table", path.stem, tables))
 
 
-def _producer(document: Document, value: dict[str, Any], tables: tuple[str, ...]) -> Emulation:
-    producer = document.convert({"order": tables} | value, Emulation, "producer")
+def _producer(document: Document, value: dict[str, Any], tables: Mapping[str, Table]) -> Emulation:
+    """Read ``[producer]``: by itself it posts each table that something may be posted to."""
+    posted = tuple(each.name for each in tables.values() if each.topics or each.streams)
+    producer = document.convert({"order": posted} | value, Emulation, "producer")
     for name in producer.order:
         if name not in tables:
-            document.refuse(_unknown("table", name, tables), "producer", "order")
+            document.refuse(unknown("table", name, tables), "producer", "order")
     if not 0 <= producer.first <= producer.last:
         document.refuse("the range must be 0 <= first <= last", "producer", "last")
     if not producer.sleep_seconds or min(producer.sleep_seconds) < 0:
@@ -254,14 +237,9 @@ def _producer(document: Document, value: dict[str, Any], tables: tuple[str, ...]
 
 
 def _question(path: Path) -> Question:
-    sql = _text(path)
+    sql = read_text(path)
     title = TITLE.match(sql)
     if title is None:
         reason = "the first line must be the question's title, as a comment: -- What was asked"
         raise DatasetInvalid(path=path, line=1, reason=reason)
     return Question(path.stem, title[1].rstrip("."), sql, path)
-
-
-def _unknown(kind: str, name: str, known: Iterable[str]) -> str:
-    nearest = difflib.get_close_matches(name, list(known), n=1, cutoff=0.0)
-    return f"there is no {kind} {name!r}, the nearest is {nearest[0]!r}"

@@ -170,11 +170,11 @@ def test_an_unknown_name_or_a_folder_without_the_file_names_what_there_is(name, 
 
 
 REFUSED = [
-    ('size = { type = "INT" }', 'size = { type = "INTEGER" }', 7, "Invalid enum value 'INTEGER'"),
+    ('size = { type = "INT" }', 'size = { type = "INTEGER" }', 7, "type is 'INTEGER', which is none of"),
     ('size = { type = "INT" }', 'size = { typ = "INT" }', 7, "no key 'typ', the nearest is 'type'"),
     ('size = { type = "INT" }', "size = {}", 7, "missing required field `type`"),
     ('size = { type = "INT" }', 'size = "INT"', 7, "Expected `object`, got `str`"),
-    ("required = true", 'required = "yes"', 6, "Invalid enum value 'yes'"),
+    ("required = true", 'required = "yes"', 6, "none of 'present', true, false"),
     ("size =", "_size =", 7, "pinlake's own"),
     ("size =", "Code =", 7, "names the column 'code' already"),
     ('type = "INT" }', 'type = "INT", aliases = ["code"] }', 7, "names the column 'code' already"),
