@@ -90,6 +90,20 @@ class LogFailed(PinlakeError):
     """The log could not store the records: {reason}; nothing was acknowledged, send them again."""
 
 
+class LogFull(LogFailed):
+    """The log is full: {reason}; nothing was acknowledged, send them again later. Records leave
+    the log once they are past log.retention_hours and no stage needs them: run the stages,
+    make room on the disk, or raise log.max_bytes.
+    """
+
+
+class RecordsGone(PinlakeError):
+    """{stage} {name} has read {partition} up to position {after}, and the log begins at
+    {beginning} now: {count} records, positions {first} to {last}, left the log unread.
+    Bring the log back from a copy, or move {plans} away to go on without them.
+    """
+
+
 class LogClosed(PinlakeError):
     """The log is closed; start the gateway again and repeat the request."""
 

@@ -21,6 +21,7 @@ PREFIX = "PINLAKE_"
 Count = Annotated[int, Meta(ge=1)]
 Milliseconds = Annotated[int, Meta(ge=0)]
 Seconds = Annotated[float, Meta(gt=0)]
+Hours = Annotated[float, Meta(ge=0)]
 
 
 class Gateway(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -32,6 +33,23 @@ class Gateway(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     max_body_bytes: Count = 10 * 1024 * 1024
     auto_create_topics: bool = True
     auto_create_streams: bool = True
+
+
+class Log(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """``[log]``: how long the embedded log keeps records, and how large it may be. 0: no limit."""
+
+    retention_hours: Hours = 168.0
+    stream_retention_hours: Hours = 24.0
+    retention_bytes: Annotated[int, Meta(ge=0)] = 0
+    """Of values and keys, for each partition."""
+    max_bytes: Annotated[int, Meta(ge=0)] = 0
+    """Of ``log.db``; what does not fit is answered with 503."""
+    min_free_bytes: Annotated[int, Meta(ge=0)] = 64 * 1024 * 1024
+    """Of the disk, left for the stages; at most a tenth of it."""
+    segment_bytes: Count = 8 * 1024 * 1024
+    segment_seconds: Seconds = 600.0
+    """Records are forgotten by segments of a partition, none larger or longer than these."""
+    trim_seconds: Seconds = 1.0
 
 
 class Kinesis(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -84,6 +102,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     engine: Literal["duckdb"] = "duckdb"
     log_level: Literal["debug", "info", "warning", "error"] = "warning"
     gateway: Gateway = Gateway()
+    log: Log = Log()
     kinesis: Kinesis = Kinesis()
     sink: Sink = Sink()
     batch: Batch = Batch()
@@ -230,4 +249,15 @@ def _unknown(where: str, name: str, known: list[str]) -> typing.NoReturn:
     raise SettingUnknown(where=where, name=name, nearest=nearest[0])
 
 
-__all__ = ["Batch", "Gateway", "Home", "Kinesis", "Settings", "Sink", "Stream", "read", "variables"]
+__all__ = [
+    "Batch",
+    "Gateway",
+    "Home",
+    "Kinesis",
+    "Log",
+    "Settings",
+    "Sink",
+    "Stream",
+    "read",
+    "variables",
+]
