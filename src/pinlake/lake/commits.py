@@ -38,6 +38,13 @@ class AddedFile(msgspec.Struct, frozen=True):
         return int(msgspec.json.decode(self.stats or "{}").get("numRecords", 0))
 
 
+class RemovedFile(msgspec.Struct, frozen=True):
+    """A ``remove`` action: a file by its path; without data change its rows live on elsewhere."""
+
+    path: str
+    data_change: bool
+
+
 class CommitRecord(msgspec.Struct, frozen=True):
     """A commit as its file says.
 
@@ -50,6 +57,7 @@ class CommitRecord(msgspec.Struct, frozen=True):
     facts: dict[str, Any]
     committed: dict[str, int]
     changes_table: bool
+    removed: tuple[RemovedFile, ...] = ()
 
     @property
     def added(self) -> tuple[AddedFile, ...]:
@@ -146,11 +154,16 @@ def _parse(version: int, content: bytes) -> CommitRecord:
             each["txn"]["appId"]: each["txn"]["version"] for each in actions if "txn" in each
         },
         changes_table=any("metaData" in each or "protocol" in each for each in actions),
+        removed=tuple(_removed(each["remove"]) for each in actions if "remove" in each),
     )
 
 
 def _added(add: dict[str, Any]) -> AddedFile:
     return AddedFile(unquote(add["path"]), add["size"], add["dataChange"], add.get("stats"))
+
+
+def _removed(remove: dict[str, Any]) -> RemovedFile:
+    return RemovedFile(unquote(remove["path"]), remove["dataChange"])
 
 
 @contextmanager
