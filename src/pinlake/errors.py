@@ -86,8 +86,16 @@ class LogUnusable(PinlakeError):
     """{path} is not a pinlake log: {reason}; move it away or choose another --home."""
 
 
+class LogVersion(LogUnusable):
+    """{path} is a log of format {found}, and this pinlake reads formats up to {known}:
+    use the version that wrote it, or a newer one; choose another --home to start anew.
+    """
+
+
 class LogFailed(PinlakeError):
     """The log could not store the records: {reason}; nothing was acknowledged, send them again."""
+
+    reason: str
 
 
 class LogFull(LogFailed):
@@ -100,7 +108,8 @@ class LogFull(LogFailed):
 class RecordsGone(PinlakeError):
     """{stage} {name} has read {partition} up to position {after}, and the log begins at
     {beginning} now: {count} records, positions {first} to {last}, left the log unread.
-    Bring the log back from a copy, or move {plans} away to go on without them.
+    Bring the log back from a copy, or rebuild the table from what is left
+    (`pinlake doctor --deep` says how).
     """
 
 
@@ -144,6 +153,12 @@ class SourceFailed(PinlakeError):
     """The source {url} could not be read: {reason}."""
 
 
+class SourceChanged(PinlakeError):
+    """{name} is not what it was when its rows were planned: {reason}; give it back as it was
+    and put new rows behind the old ones (in a new file, where it is a file), or rebuild the table.
+    """
+
+
 class GatewayUnreachable(PinlakeError):
     """{url} could not be reached: {reason}; is `pinlake serve` running there?"""
 
@@ -183,4 +198,20 @@ class TableExchanged(PinlakeError):
 class ObjectForeign(PinlakeError):
     """{key} is no object of the sink: its name does not tell topic, partition and offset;
     move it out of the lake's topics/ folder.
+    """
+
+
+class ConnectorUnreadable(PinlakeError):
+    """{path} is no connector configuration: {reason};
+    give a .properties file, or the JSON that Kafka Connect takes.
+    """
+
+
+class ConnectorInvalid(PinlakeError):
+    """{path}: {key} = {value!r} cannot be honoured: {reason}."""
+
+
+class ObjectsInTheWay(PinlakeError):
+    """{topic} partition {partition} has objects that this sink did not write, such as {example}:
+    move them out of the lake, or post to another topic; load takes them without a sink.
     """

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Literal, Protocol
 
 import msgspec
 
 from pinlake.dataset import Table
+from pinlake.engine.quarantine import Rejected
+from pinlake.engine.values import Part, Source
 from pinlake.log.base import Position
 from pinlake.record import Partition
 
@@ -17,6 +20,24 @@ class Objects(msgspec.Struct, frozen=True):
     """Input of load: whole objects of the sink, by key, in order of (topic, partition, offset)."""
 
     keys: tuple[str, ...]
+
+
+class Taken(msgspec.Struct, frozen=True):
+    """Values that were read from a source, and what is no record of it.
+
+    ``as_sent`` gives the bytes that stood in the source for a value of these parts;
+    None where the value did.
+    """
+
+    parts: tuple[Part, ...]
+    rejected: tuple[Rejected, ...] = ()
+    as_sent: Callable[[Source, int], bytes | None] = lambda _source, _position: None
+
+
+class Given(msgspec.Struct, frozen=True):
+    """Input of load from a source. ``read`` is called where the step is not done already."""
+
+    read: Callable[[], Taken]
 
 
 class Versions(msgspec.Struct, frozen=True):
@@ -60,7 +81,7 @@ class Step(msgspec.Struct, frozen=True):
     stage: StageName
     table: Table
     number: int
-    input: Objects | Versions | LogRanges
+    input: Objects | Given | Versions | LogRanges
 
     @property
     def app_id(self) -> str:

@@ -11,7 +11,7 @@ from deltalake import Schema
 from duckdb import DuckDBPyConnection, DuckDBPyRelation
 
 from pinlake.engine import functions, inputs, quarantine, records, routing, schema
-from pinlake.engine.base import LogRanges, Objects, Outcome, Step, Versions
+from pinlake.engine.base import Given, LogRanges, Objects, Outcome, Step, Taken, Versions
 from pinlake.engine.cleaning import Cleaning
 from pinlake.engine.inputs import Fetched
 from pinlake.engine.quarantine import Rejected
@@ -78,6 +78,8 @@ class DuckdbEngine:
             return Outcome(step.number, 0, 0, 0, None, found_done=True)
         if isinstance(step.input, Objects):
             return self._load(step, step.input)
+        if isinstance(step.input, Given):
+            return self._take(step, step.input.read())
         if isinstance(step.input, Versions):
             return self._clean(step, step.input)
         return self._stream(step, step.input)
@@ -93,6 +95,15 @@ class DuckdbEngine:
         values = joined(list(inputs.read_objects(self.lake, given.keys)))
         decoded = records.decode(self.connection, step.table, values, records.of_line)
         return self._append(step, decoded, of_stream=False)
+
+    def _take(self, step: Step, given: Taken) -> Outcome:
+        """Load values that a source gave; what is no row stands in quarantine as it was sent."""
+        decoded = records.decode(self.connection, step.table, joined(given.parts), records.as_read)
+        rejected = given.rejected + tuple(
+            quarantine.as_sent(each, given.as_sent(each.source, each.position))
+            for each in decoded.rejected
+        )
+        return self._append(step, Decoded(decoded.values, rejected), of_stream=False)
 
     def _clean(self, step: Step, given: Versions) -> Outcome:
         snapshot = _checked(step, given, tables.snapshot(self.lake, given.table))

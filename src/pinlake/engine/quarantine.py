@@ -34,6 +34,14 @@ SCHEMA = Schema(
 )
 
 
+def as_sent(rejected: Rejected, content: bytes | None) -> Rejected:
+    """Return what was rejected with the bytes that stood in its source, where they are others."""
+    if content is None:
+        return rejected
+    reject = msgspec.structs.replace(rejected.reject, content=content)
+    return msgspec.structs.replace(rejected, reject=reject)
+
+
 class Rows:
     """Rejected values as an Arrow stream of SCHEMA's columns."""
 

@@ -11,11 +11,15 @@ from pinlake.lake import objects
 from pinlake.lake.objects import Listed
 from pinlake.lake.progress import Plan, Range
 from pinlake.lake.store import Lake
+from pinlake.stage.load_source import SourceLoad
 from pinlake.stage.worker import Planned, Wanted, Work, everything, work_of
 
 
 class Load:
-    """Every table that topics feed, each with its planner; an unclaimed topic is a table itself."""
+    """Every table that topics or a source feed, each with its planner.
+
+    An unclaimed topic is a table itself. ``source_url`` is the source database.
+    """
 
     def __init__(
         self,
@@ -24,13 +28,18 @@ class Load:
         dataset: Dataset,
         plan_bytes: int,
         wanted: Wanted = everything,
+        *,
+        source_url: str = "",
     ) -> None:
         self._lake, self._engine, self._dataset = lake, engine, dataset
-        self._plan_bytes, self._wanted = plan_bytes, wanted
+        self._plan_bytes, self._wanted, self._source_url = plan_bytes, wanted, source_url
         self._planners: dict[str, LoadPlanner] = {}
 
     def planners(self) -> Sequence[LoadPlanner]:
-        """Return a planner for each table whose topics have objects now."""
+        """Return a planner for each table that has a source, or topics with objects, now."""
+        for table in self._dataset.tables.values():
+            if table.origin is not None and self._wanted(table.name):
+                self._of(table)
         for topic in objects.topics(self._lake):
             table = self._dataset.table_of_topic(topic) or Table(name=topic)
             if self._wanted(table.name):
@@ -40,6 +49,10 @@ class Load:
     def _of(self, table: Table) -> LoadPlanner:
         if table.name not in self._planners:
             planner = LoadPlanner(self._lake, self._engine, table, self._plan_bytes)
+            if table.origin is not None:
+                planner.source = SourceLoad(
+                    table, self._dataset.path, self._source_url, self._plan_bytes
+                )
             self._planners[table.name] = planner
         return self._planners[table.name]
 
@@ -56,6 +69,7 @@ class LoadPlanner:
     def __init__(self, lake: Lake, engine: Engine, table: Table, plan_bytes: int) -> None:
         self.name = table.name
         self.topics: set[str] = set()
+        self.source: SourceLoad | None = None
         self._lake, self._engine, self._table = lake, engine, table
         self._plan_bytes = plan_bytes
         self._end: frozenset[str] | None = None
@@ -63,9 +77,16 @@ class LoadPlanner:
     def fix_end(self) -> None:
         """Take the objects that are there now."""
         self._end = frozenset(str(each.key) for each in self._listing(None))
+        if self.source:
+            self.source.fix_end()
 
     def next(self, latest: Plan | None) -> Planned | None:
-        """Return the plan of the oldest objects that no plan has, up to about ``plan_bytes``."""
+        """Return the plan of the oldest objects that no plan has, up to about ``plan_bytes``.
+
+        What the table's source has comes first.
+        """
+        if self.source and (planned := self.source.next(latest)):
+            return Planned(planned.plan, more=True)
         found = [each for each in self._listing(latest) if self._wanted(each)]
         taken = fitting(found, self._plan_bytes)
         if not taken:
@@ -73,7 +94,9 @@ class LoadPlanner:
         return Planned(following(latest, taken), more=len(taken) < len(found))
 
     def run(self, plan: Plan) -> Work:
-        """Have the engine commit the objects' rows."""
+        """Have the engine commit the rows of the objects, or of the source."""
+        if self.source and not plan.objects:
+            return work_of(self.source.run(self._engine, plan))
         step = Step("load", self._table, plan.number, Objects(plan.objects))
         return work_of(self._engine.run(step), objects=len(plan.objects))
 

@@ -83,6 +83,7 @@ def open_crew(
                 dataset=dataset,
                 settings=settings,
                 wanted=wanted,
+                source_url=home.source_url,
             ),
         )
 
@@ -96,9 +97,10 @@ def _engine_crew(
     dataset: Dataset,
     settings: Settings,
     wanted: Wanted,
+    source_url: str,
 ) -> Crew:
     if stage == "load":
-        return Load(lake, engine, dataset, settings.batch.plan_bytes, wanted)
+        return Load(lake, engine, dataset, settings.batch.plan_bytes, wanted, source_url=source_url)
     if stage == "clean":
         return Clean(lake, engine, dataset, settings.batch.plan_bytes, wanted)
     assert log is not None

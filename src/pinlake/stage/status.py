@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 
 import msgspec
 
 from pinlake.dataset import Dataset, Table
-from pinlake.errors import TopicUnknown
+from pinlake.errors import SourceFailed, TopicUnknown
 from pinlake.lake import objects, progress, tables
 from pinlake.lake.progress import Plan, Plans
 from pinlake.lake.store import Lake
 from pinlake.log.base import LogReader, PartitionState
 from pinlake.record import Kind, LogName, topic
 from pinlake.settings import Home
+from pinlake.stage.load_source import behind
 from pinlake.stage.routes import Routes, routes
 
 OUTPUTS = {"load": "raw", "clean": "clean", "stream": "stream"}
@@ -23,9 +25,9 @@ class StageStatus(msgspec.Struct, frozen=True):
     """A table of a stage (for the sink: a topic), as it stands.
 
     ``lag`` is what no plan has taken yet, in ``unit``s: records of the log for
-    sink and stream, objects for load, versions of the raw table for clean; None
-    where it cannot be told. ``rows`` and ``version`` are of the stage's output
-    (for the sink rows None).
+    sink and stream, objects for load (of a table with a source its files or rows),
+    versions of the raw table for clean; None where it cannot be told. ``rows`` and
+    ``version`` are of the stage's output (for the sink rows None).
     """
 
     stage: str
@@ -44,7 +46,7 @@ def status(home: Home, dataset: Dataset, log: LogReader | None = None) -> list[S
     lake = Lake(home.lake_url)
     return [
         *_sinks(lake, log),
-        *_loads(lake, dataset),
+        *_loads(lake, dataset, home.source_url),
         *_cleans(lake, dataset),
         *_streams(lake, dataset, log, topics=home.settings.stream.topics),
     ]
@@ -60,16 +62,31 @@ def _sinks(lake: Lake, log: LogReader | None) -> list[StageStatus]:
     return found
 
 
-def _loads(lake: Lake, dataset: Dataset) -> list[StageStatus]:
+def _loads(lake: Lake, dataset: Dataset, source_url: str) -> list[StageStatus]:
     fed: dict[str, list[str]] = {name: [] for name in dataset.tables}
     for name in objects.topics(lake):
         table = dataset.table_of_topic(name) or Table(name=name)
         fed.setdefault(table.name, []).append(name)
     found = []
     for table_name, topics in fed.items():
-        plans = Plans(lake, "load", table_name)
-        found.append(_status(lake, plans, _unloaded(lake, plans.latest(), topics), "objects"))
+        plans, declared = Plans(lake, "load", table_name), dataset.tables.get(table_name)
+        if declared and declared.origin and not topics:
+            found.append(_from_source(lake, plans, declared, dataset.path, source_url))
+        else:
+            lag = _unloaded(lake, plans.latest(), topics)
+            found.append(_status(lake, plans, lag, "objects"))
     return found
+
+
+def _from_source(
+    lake: Lake, plans: Plans, table: Table, folder: Path, source_url: str
+) -> StageStatus:
+    """Return how far a table's load is behind its source; a source that is away tells nothing."""
+    try:
+        left = behind(table, folder, source_url, plans.latest())
+    except SourceFailed:
+        return _status(lake, plans, None, "rows")
+    return _status(lake, plans, left.count, left.unit)
 
 
 def _cleans(lake: Lake, dataset: Dataset) -> list[StageStatus]:
