@@ -166,11 +166,12 @@ def _refuse_shared_names(
     """Refuse two columns that one JSON key would fill; case does not tell columns apart in SQL."""
     taken: dict[str, str] = {}
     for column in columns:
-        for name in (column.name, *column.aliases):
-            if name.lower() in taken:
-                reason = f"{name!r} names the column {taken[name.lower()]!r} already"
+        names = (column.name, *column.aliases)
+        for place, name in enumerate(names):
+            owner = taken.setdefault(name.lower(), column.name)
+            if owner != column.name or name in names[:place]:
+                reason = f"{name!r} names the column {owner!r} already"
                 document.refuse(reason, *table, "columns", column.name)
-            taken[name.lower()] = column.name
 
 
 def _topics(document: Document, table: tuple[str, ...], entry: TableEntry) -> tuple[str, ...]:

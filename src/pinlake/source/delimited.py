@@ -61,11 +61,12 @@ def to_json(names: Sequence[str], columns: Sequence[Column]) -> Callable[[Sequen
     """Return what turns a record's fields into a JSON object.
 
     An empty field is null. A number is written as one where its column is of a
-    number's type, anything else as a string.
+    number's type, anything else as a string; an alias gives way to its column's name.
     """
-    kinds = {name: each.type for each in columns for name in (each.name, *each.aliases)}
-    keys = [msgspec.json.encode(name) + b":" for name in names]
-    writers = [_WRITERS.get(kinds.get(name, "STRING"), _text) for name in names]
+    meant = {found: each for each in columns if (found := _found(each, names)) is not None}
+    own = [meant[name].name if name in meant else name for name in names]
+    keys = [msgspec.json.encode(name) + b":" for name in own]
+    writers = [_WRITERS.get(meant[name].type, _text) if name in meant else _text for name in names]
 
     def encode(fields: Sequence[str]) -> bytes:
         pairs = [
@@ -75,6 +76,11 @@ def to_json(names: Sequence[str], columns: Sequence[Column]) -> Callable[[Sequen
         return b"{" + b",".join(pairs) + b"}"
 
     return encode
+
+
+def _found(column: Column, names: Sequence[str]) -> str | None:
+    """Return by which of its names the header has a column."""
+    return next((name for name in (column.name, *column.aliases) if name in names), None)
 
 
 class _Lines:
