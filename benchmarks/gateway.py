@@ -137,7 +137,7 @@ def serve(log: str, folder: Path) -> None:
     from pinlake.settings import Home
 
     if log == "none":
-        product.open_log = lambda _url: NoLog()
+        product.opened = lambda _home: NoLog()
     product.serve(Home(folder / log), host="127.0.0.1", port=0, announce=partial(print, flush=True))
 
 

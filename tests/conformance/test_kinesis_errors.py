@@ -659,7 +659,7 @@ def test_members_that_nobody_knows_are_passed_over(server, operation):
     assert response.status_code in {200, 400}
 
 
-def test_a_log_that_is_full_is_an_internal_failure_and_what_was_acknowledged_stays(tmp_path):
+def test_a_log_that_is_full_is_not_available_and_what_was_acknowledged_stays(tmp_path):
     clock = Clock()
     log = SqliteLog(tmp_path / "log.db", clock, max_bytes=1_000_000)
     with serving(log, clock) as server:
@@ -667,19 +667,20 @@ def test_a_log_that_is_full_is_an_internal_failure_and_what_was_acknowledged_sta
         body = {"StreamName": "full", **entry("x" * 100_000)}
         answers = [server.call("PutRecord", body) for _ in range(12)]
         acknowledged = [each.json()["SequenceNumber"] for each in answers if each.ok]
-        assert refusal(answers[-1], 500)[0] == "InternalFailure"
+        assert refusal(answers[-1], 503)[0] == "ServiceUnavailable"
+        assert answers[-1].headers["Retry-After"] == "1"
         asked = {"ShardIterator": iterator(server, StreamName="full")}
         found = server.call("GetRecords", asked).json()["Records"]
         assert [record["SequenceNumber"] for record in found] == acknowledged
         assert 0 < len(found) < 12
 
 
-def test_a_log_that_is_closed_is_an_internal_failure():
+def test_a_log_that_is_closed_is_not_available():
     with serving() as server:
         server.call("CreateStream", {"StreamName": "pins", "ShardCount": 1})
         server.log.close()
-        kind, message = refusal(server.call("PutRecord", {"StreamName": "pins", **entry()}), 500)
-        assert (kind, "The log is closed" in message) == ("InternalFailure", True)
+        kind, message = refusal(server.call("PutRecord", {"StreamName": "pins", **entry()}), 503)
+        assert (kind, "The log is closed" in message) == ("ServiceUnavailable", True)
 
 
 def test_a_stream_that_the_log_holds_without_the_api_is_served(server):

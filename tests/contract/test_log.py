@@ -303,11 +303,11 @@ def test_a_topic_made_again_goes_on_where_it_stopped(log, reader):
     log.append(SECOND, records("c"))
     log.delete(PINS)
     made = log.create(PINS, [PartitionSpec({"again": True})])
-    assert made.partitions == (PartitionState(0, 2, 2, attributes={"again": True}),)
+    assert made.partitions == (PartitionState(0, 2, 2, attributes={"again": True}, origin=2),)
     assert log.append(FIRST, records("d")) == [2]
     assert values(reader) == [b"d"]
     assert log.alter(PINS, add=[PartitionSpec(), PartitionSpec()]).partitions[1:] == (
-        PartitionState(1, 1, 1),
+        PartitionState(1, 1, 1, origin=1),
         PartitionState(2, 0, 0),
     )
     assert log.append(SECOND, records("e")) == [1]
@@ -319,7 +319,7 @@ def test_positions_go_on_however_often_a_topic_is_made_again(log, reader):
         assert log.append(FIRST, records("x")) == [times]
         log.delete(PINS)
         log.create(PINS)
-    assert reader.describe(PINS).partitions == (PartitionState(0, 4, 4),)
+    assert reader.describe(PINS).partitions == (PartitionState(0, 4, 4, origin=4),)
 
 
 def test_a_closed_partition_is_read_but_takes_nothing(log, reader):
@@ -407,6 +407,49 @@ def test_trimming_keeps_what_is_at_or_above_the_position(log, reader):
     log.trim(FIRST, 2)
     assert reader.describe(PINS).partitions[0].beginning <= 2
     assert values(reader, after=1) == [b"c", b"d"]
+
+
+def pieces(log, partition=FIRST):
+    """Return the segments, which must lie one behind the other from the beginning to the end."""
+    found = list(log.segments(partition))
+    state = log.describe(partition.log_name).partitions[partition.number]
+    edges = [state.beginning, *(each.stop for each in found)]
+    assert [each.start for each in found] == edges[:-1]
+    assert edges[-1] == state.end
+    return found
+
+
+def test_segments_hold_all_that_the_partition_holds(log):
+    assert pieces(log) == []
+    log.append(FIRST, [Record(b"abc", b"k", time=7), Record(None, time=9), Record(b"d", time=8)])
+    log.append(SECOND, records("other"))
+    log.append(FIRST, [Record(b"late", time=3)])
+    found = pieces(log)
+    assert sum(each.bytes for each in found) == 9
+    assert max(each.latest for each in found) == 9
+    log.trim(FIRST, 3)
+    assert [(each.start, each.stop) for each in pieces(log)] == [(3, 4)]
+    assert 4 <= pieces(log)[0].bytes <= 9
+    log.trim(FIRST, 4)
+    assert pieces(log) == []
+
+
+def test_segments_of_what_is_not_there_are_an_error(log):
+    with pytest.raises(PartitionUnknown):
+        log.segments(Partition(PINS, 2))
+    with pytest.raises(TopicUnknown):
+        log.segments(Partition(topic("absent"), 0))
+
+
+def test_segments_go_with_their_topic_and_do_not_come_back(log):
+    log.append(FIRST, records("a", "b"))
+    log.delete(PINS)
+    log.create(PINS)
+    assert pieces(log) == []
+    log.append(FIRST, records("c"))
+    assert [(each.start, each.bytes) for each in pieces(log)] == [(2, 1)]
+    log.alter(PINS, add=[PartitionSpec()])
+    assert [(each.start, each.bytes) for each in pieces(log)] == [(2, 1)]
 
 
 def test_all_topics_of_a_log_have_one_identity(log, reader):

@@ -12,6 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from pinlake.errors import PinlakeError
 from pinlake.log.base import PartitionSpec
 from pinlake.log.memory import MemoryLog
+from pinlake.log.segments import SegmentLimits
 from pinlake.log.sqlite import SqliteLog, SqliteLogReader
 from pinlake.record import Partition, Record, stream, topic
 
@@ -48,6 +49,10 @@ def told(batch):
     return list(zip(batch.positions, *columns, strict=True))
 
 
+def within(segment):
+    return range(segment.start, segment.stop)
+
+
 class Twins(RuleBasedStateMachine):
     def __init__(self):
         super().__init__()
@@ -55,9 +60,12 @@ class Twins(RuleBasedStateMachine):
         self.folder = tempfile.TemporaryDirectory()
         self.path = Path(self.folder.name) / "log.db"
         self.memory = MemoryLog(self.clock)
-        self.sqlite = SqliteLog(self.path, self.clock)
+        self.sqlite = self.opened()
         self.reader = SqliteLogReader(self.path)
         self.starts = []
+
+    def opened(self):
+        return SqliteLog(self.path, self.clock, segment=SegmentLimits(bytes=6))
 
     def clock(self):
         return self.now
@@ -112,7 +120,7 @@ class Twins(RuleBasedStateMachine):
     @rule()
     def open_again(self):
         self.sqlite.close()
-        self.sqlite = SqliteLog(self.path, self.clock)
+        self.sqlite = self.opened()
 
     @invariant()
     def are_described_alike(self):
@@ -121,6 +129,20 @@ class Twins(RuleBasedStateMachine):
         for name in NAMES:
             expected = self.both(lambda log, name=name: log.describe(name))
             assert answer(lambda name=name: self.reader.describe(name)) == expected
+
+    @invariant()
+    def segments_tell_what_is_held(self):
+        for partition in (Partition(name, number) for name in NAMES for number in range(4)):
+            memory = answer(lambda partition=partition: self.memory.segments(partition))
+            stored = answer(lambda partition=partition: self.sqlite.segments(partition))
+            if isinstance(memory, str):
+                assert stored == memory
+                continue
+            held = sum(each.bytes for each in memory)
+            assert sum(each.bytes for each in stored) in range(held, held + 12)
+            assert [each.stop for each in stored[:-1]] == [each.start for each in stored[1:]]
+            for each in stored:
+                assert each.latest >= max(one.latest for one in memory if one.start in within(each))
 
     def teardown(self):
         self.reader.close()

@@ -120,16 +120,17 @@ def serve(
 
     Example: `pinlake serve --port 8082 --user-id 0abc12345678`
     """
-    from pinlake.gateway.serve import serve as run
     from pinlake.run.present import Presenter
+    from pinlake.run.serve import run_serve
 
     at, held = opened(home, dataset, create=True)
-    run(
+    run_serve(
         at,
+        held,
         host=host or at.settings.gateway.host,
         port=at.settings.gateway.port if port is None else port,
         insecure=insecure,
-        create=held.log_names(user_id) if user_id else (),
+        user_id=user_id,
         announce=lambda url: Presenter(json=json).say(f"Listening on {url}", url=url),
     )
 

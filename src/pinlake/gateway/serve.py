@@ -14,7 +14,12 @@ import uvicorn
 from pinlake.errors import AddressRefused, AddressTaken
 from pinlake.gateway.app import Gateway, create_app
 from pinlake.gateway.connection import Connection
+from pinlake.log.base import Log
+from pinlake.log.clock import milliseconds
+from pinlake.log.housekeeping import Housekeeper
 from pinlake.log.open import open_log
+from pinlake.log.retention import Floor
+from pinlake.log.segments import SegmentLimits
 from pinlake.record import LogName
 from pinlake.settings import Home
 
@@ -35,21 +40,43 @@ def serve(
     port: int,
     insecure: bool = False,
     create: Sequence[LogName] = (),
+    floor: Floor | None = None,
     announce: Callable[[str], None],
 ) -> None:
     """Run the gateway until SIGTERM or Ctrl-C; what is being asked is answered first.
 
     ``port`` 0 takes a free one. ``create`` are topics and streams to make at
-    start; ``announce`` is called with the URL once it listens. Raises
-    AddressRefused, AddressTaken, LogInUse, LogUnusable.
+    start; ``floor`` tells what the stages still need of the log, without it
+    nothing is trimmed; ``announce`` is called with the URL once it listens.
+    Raises AddressRefused, AddressTaken, LogInUse, LogUnusable.
     """
     check_address(host, insecure=insecure)
     home.path.mkdir(parents=True, exist_ok=True)
-    with contextlib.closing(open_log(home.log_url)) as log, _listening(host, port) as listening:
-        server = Server(server_config(create_app(log, home.settings, topics=create)), announce)
+    with contextlib.closing(opened(home)) as log, _listening(host, port) as listening:
+        app = create_app(log, home.settings, topics=create)
+        server = Server(server_config(app), announce)
         _look_for_garbage_seldom()
-        with _stopped_by_signals(server):
+        with _kept_house(log, home, floor), _stopped_by_signals(server):
             server.run(sockets=[listening])
+
+
+def opened(home: Home) -> Log:
+    """Open a home's log for writing, with the limits of its settings."""
+    limits = home.settings.log
+    return open_log(
+        home.log_url,
+        max_bytes=limits.max_bytes or None,
+        min_free_bytes=limits.min_free_bytes,
+        segment=SegmentLimits(limits.segment_bytes, int(limits.segment_seconds * 1000)),
+    )
+
+
+def _kept_house(
+    log: Log, home: Home, floor: Floor | None
+) -> contextlib.AbstractContextManager[object]:
+    if floor is None:
+        return contextlib.nullcontext()
+    return Housekeeper(log, home.settings.log, floor, milliseconds)
 
 
 def check_address(host: str, *, insecure: bool) -> None:

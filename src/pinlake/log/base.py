@@ -30,7 +30,9 @@ class PartitionState(msgspec.Struct, frozen=True):
     """A partition as it stands now.
 
     ``beginning`` is the position of the oldest record still held, ``end`` the
-    one that the next record will get: beginning == end means empty.
+    one that the next record will get: beginning == end means empty. ``origin``
+    is where the topic began that is there now: what lies below was deleted with
+    an earlier one of its name.
     """
 
     number: int
@@ -38,6 +40,20 @@ class PartitionState(msgspec.Struct, frozen=True):
     end: Position
     closed: bool = False
     attributes: Attributes = {}
+    origin: Position = 0
+
+
+class Segment(msgspec.Struct, frozen=True):
+    """Records start <= position < stop of a partition, which are forgotten together.
+
+    ``latest`` is their highest time, milliseconds since the epoch, ``bytes`` is
+    what their values and keys take; a trim within a segment may leave both as they were.
+    """
+
+    start: Position
+    stop: Position
+    latest: int
+    bytes: int
 
 
 class TopicState(msgspec.Struct, frozen=True):
@@ -201,12 +217,19 @@ class Log(LogReader, Protocol):
         """
         ...
 
+    def segments(self, partition: Partition) -> Sequence[Segment]:
+        """Return what a partition holds in pieces, from its beginning to its end, oldest first.
+
+        Answers from memory. Raises TopicUnknown or PartitionUnknown.
+        """
+        ...
+
     def submit(self, appends: Sequence[Append], done: Done) -> None:
         """Append all or nothing, and call ``done`` after the sync; never blocks on the disk.
 
         Appends submitted while a commit syncs form the next commit together.
         ``done`` gets TopicUnknown, PartitionUnknown (also for a closed one),
-        LogFailed, or LogClosed once the log is closed.
+        LogFull, LogFailed, or LogClosed once the log is closed.
         """
         ...
 

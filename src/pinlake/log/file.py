@@ -10,14 +10,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from pinlake.errors import LogInUse, LogUnusable
-from pinlake.log.statements import SQL, schema
+from pinlake.errors import LogInUse, LogUnusable, LogVersion
+from pinlake.log.statements import SQL, schema, upgrade
 
 APPLICATION_ID = 0x70696E6C
 """``pinl``: what SQLite's header says a log of ours is."""
 
-FORMAT = 1
-"""The layout of the tables, SQLite's user_version."""
+FORMAT = 2
+"""The layout of the tables, SQLite's user_version. Older ones are upgraded in place."""
 
 _BUSY_SECONDS = 10.0
 
@@ -48,6 +48,7 @@ def open_writer(path: Path) -> sqlite3.Connection:
         if _is_blank(connection):
             _create(connection)
         _check(connection, path)
+        _upgrade(connection)
         for pragma in (
             "journal_mode = wal",
             "synchronous = full",
@@ -65,13 +66,16 @@ def open_reader(path: Path) -> sqlite3.Connection:
     """Open a log that is there for reading.
 
     Read and write for SQLite, which recovers after a crash where no writer
-    runs; read only for whoever uses the connection.
+    runs; read only for whoever uses the connection. A log of an older format is
+    upgraded first, unless a writer of another version holds it.
     """
     if not path.exists():
         raise LogUnusable(path=path, reason="there is none yet, start `pinlake serve` first")
     with unusable(path):
         connection = _connect(path, "rw")
         _check(connection, path)
+        if _pragma(connection, "user_version") != FORMAT:
+            _upgrade_under_lock(connection, path)
         connection.execute("PRAGMA query_only = 1")
     return connection
 
@@ -133,5 +137,25 @@ def _check(connection: sqlite3.Connection, path: Path) -> None:
         raise LogUnusable(path=path, reason="it is empty, start `pinlake serve` first")
     if _pragma(connection, "application_id") != APPLICATION_ID:
         raise LogUnusable(path=path, reason="it is another program's SQLite database")
-    if (found := _pragma(connection, "user_version")) != FORMAT:
-        raise LogUnusable(path=path, reason=f"it has format {found}, this pinlake reads {FORMAT}")
+    if not 1 <= (found := _pragma(connection, "user_version")) <= FORMAT:
+        raise LogVersion(path=path, found=found, known=FORMAT)
+
+
+def _upgrade(connection: sqlite3.Connection) -> None:
+    """Bring a log to this version's format, all of it or nothing."""
+    if _pragma(connection, "user_version") == FORMAT:
+        return
+    connection.execute("PRAGMA synchronous = full")
+    with transaction(connection):
+        for found in range(_pragma(connection, "user_version"), FORMAT):
+            for statement in upgrade(found):
+                connection.execute(statement)
+        connection.execute(f"PRAGMA user_version = {FORMAT}")
+
+
+def _upgrade_under_lock(connection: sqlite3.Connection, path: Path) -> None:
+    lock = hold_lock(path)
+    try:
+        _upgrade(connection)
+    finally:
+        os.close(lock)

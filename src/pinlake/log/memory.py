@@ -18,6 +18,7 @@ from pinlake.log.base import (
     Done,
     PartitionSpec,
     Position,
+    Segment,
     TopicState,
 )
 from pinlake.log.clock import Clock, milliseconds
@@ -137,6 +138,18 @@ class MemoryLog:
                 del self._records[partition][:count]
                 held.beginning += count
 
+    def segments(self, partition: Partition) -> Sequence[Segment]:
+        """Return what a partition holds in pieces, each record one, oldest first."""
+        self._check_open()
+        with self._lock:
+            held = self._topics.partition(partition)
+            return [
+                Segment(
+                    at, at + 1, record.time or 0, len(record.value or b"") + len(record.key or b"")
+                )
+                for at, record in enumerate(self._records[partition], held.beginning)
+            ]
+
     def submit(self, appends: Sequence[Append], done: Done) -> None:
         """Append all or nothing, and call ``done`` at once."""
         try:
@@ -162,7 +175,9 @@ class MemoryLog:
         for spec in specs:
             partition = Partition(topic.name, len(topic.partitions))
             end = self._ends.get(partition, 0)
-            held = HeldPartition(partition.number, end, end, attributes=dict(spec.attributes))
+            held = HeldPartition(
+                partition.number, end, end, attributes=dict(spec.attributes), origin=end
+            )
             topic.partitions[partition.number] = held
             self._records[partition] = []
 

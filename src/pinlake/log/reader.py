@@ -150,9 +150,9 @@ def load_topic(connection: sqlite3.Connection, name: LogName) -> HeldTopic:
 
 
 def _partition(row: Sequence[Any]) -> HeldPartition:
-    number, beginning, end, closed, attributes, own_id, latest = row
+    number, beginning, end, closed, attributes, own_id, latest, origin = row
     return HeldPartition(
-        number, beginning, end, bool(closed), json.loads(attributes), own_id, latest
+        number, beginning, end, bool(closed), json.loads(attributes), own_id, latest, origin
     )
 
 

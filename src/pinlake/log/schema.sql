@@ -24,7 +24,16 @@ CREATE TABLE partitions (
     closed        INTEGER NOT NULL DEFAULT 0,
     deleted       INTEGER NOT NULL DEFAULT 0,
     attributes    TEXT    NOT NULL,
+    origin        INTEGER NOT NULL DEFAULT 0,
     UNIQUE (topic, number)
+) STRICT;
+
+-- id is that of the segment's first batch. The segment that still grows has no row.
+CREATE TABLE segments (
+    id     INTEGER PRIMARY KEY,
+    stop   INTEGER NOT NULL,
+    latest INTEGER NOT NULL,
+    bytes  INTEGER NOT NULL
 ) STRICT;
 
 -- id is the partition's id * 2^44 + the first record's position, latest is the highest

@@ -9,12 +9,22 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import TypeVar
 
-from pinlake.errors import LogClosed, LogFailed, PinlakeError
+from pinlake.errors import LogClosed, LogFailed, LogFull, PinlakeError
 from pinlake.log import file, waiting
-from pinlake.log.base import Append, Attributes, Done, PartitionSpec, Position, TopicState
+from pinlake.log.base import (
+    Append,
+    Attributes,
+    Done,
+    PartitionSpec,
+    Position,
+    Segment,
+    TopicState,
+)
 from pinlake.log.clock import Clock, milliseconds
 from pinlake.log.committer import Committer, Group, Submission, gather
 from pinlake.log.reader import SqliteLogReader
+from pinlake.log.room import Room
+from pinlake.log.segments import SegmentLimits
 from pinlake.log.store import Store
 from pinlake.record import LogName, Partition, Record
 from pinlake.telemetry import logger
@@ -31,18 +41,25 @@ class SqliteLog(SqliteLogReader):
     """The log's one writer. Safe to use from any thread; the lock is held until close.
 
     ``done`` is called on the committer's thread: it must be quick, and must not
-    call a method of the log that waits. ``max_bytes`` limits the database:
-    what does not fit fails with LogFailed, until records are trimmed or the
-    limit is raised.
+    call a method of the log that waits. ``max_bytes`` limits the database, and
+    ``min_free_bytes`` of the disk are left: what does not fit fails with LogFull,
+    until records are trimmed, or there is room.
     """
 
     def __init__(
-        self, path: Path, clock: Clock = milliseconds, max_bytes: int | None = None
+        self,
+        path: Path,
+        clock: Clock = milliseconds,
+        max_bytes: int | None = None,
+        *,
+        min_free_bytes: int = 0,
+        segment: SegmentLimits | None = None,
     ) -> None:
         self._lock = file.hold_lock(path)
+        room = Room(path.parent, min_free_bytes)
         try:
             with file.unusable(path):
-                self._store = Store(path, clock)
+                self._store = Store(path, clock, segment or SegmentLimits(), room)
             super().__init__(path)
         except PinlakeError:
             os.close(self._lock)
@@ -50,6 +67,7 @@ class SqliteLog(SqliteLogReader):
         if max_bytes is not None:
             self._store.limit(max_bytes)
         self._committer: Committer[Submission | Change] = Committer(self._work)
+        self._sweep_on()
 
     def names(self, kind: str) -> list[str]:
         """Return the names of all topics or all streams, sorted, from memory."""
@@ -71,8 +89,10 @@ class SqliteLog(SqliteLogReader):
         return self._change(lambda: self._store.create(name, partitions, attributes))
 
     def delete(self, name: LogName) -> None:
-        """Delete a topic or stream and its records; raise TopicUnknown."""
+        """Delete a topic or stream and its records; appends go on meanwhile."""
         self._change(lambda: self._store.delete(name))
+        while self._change(self._store.sweep):
+            pass
 
     def alter(
         self,
@@ -89,6 +109,11 @@ class SqliteLog(SqliteLogReader):
         """Delete the stored batches that end before a position; appends go on between them."""
         while self._change(lambda: self._store.trim(partition, before)):
             pass
+
+    def segments(self, partition: Partition) -> Sequence[Segment]:
+        """Return what a partition holds in pieces, oldest first, from memory."""
+        self._check_open()
+        return self._store.topics.partition(partition).segments.all()
 
     def limit(self, max_bytes: int) -> None:
         """Let the database grow to so many bytes from now on."""
@@ -112,6 +137,17 @@ class SqliteLog(SqliteLogReader):
             os.close(self._lock)
             self._lock = -1
 
+    def _sweep_on(self) -> None:
+        """Finish, beside appends, what a crash left of a deletion."""
+        self._committer.put(self._swept)
+
+    def _swept(self) -> None:
+        try:
+            if self._store.sweep():
+                self._sweep_on()
+        except sqlite3.Error as error:
+            _events.warning("sweep failed", reason=str(error))
+
     def _change(self, call: Callable[[], Result]) -> Result:
         future: Future[Result] = Future()
         if not self._committer.put(lambda: _settle(future, call)):
@@ -131,22 +167,23 @@ class SqliteLog(SqliteLogReader):
 
     def _commit(self, submissions: list[Submission]) -> None:
         group = gather(self._store.topics, submissions)
-        reason = self._store_records(group)
+        failed = self._store_records(group)
         for done, firsts in group.accepted:
-            if reason is None:
+            if failed is None:
                 waiting.tell(done, firsts, None)
             else:
-                waiting.tell(done, None, LogFailed(reason=reason))
+                waiting.tell(done, None, type(failed)(reason=failed.reason))
         for done, error in group.refused:
             waiting.tell(done, None, error)
         self._checkpoint()
 
-    def _store_records(self, group: Group) -> str | None:
+    def _store_records(self, group: Group) -> LogFailed | None:
         try:
             self._store.append(group.records)
         except Exception as error:  # noqa: BLE001 whatever it was, nothing was stored: say so
-            _events.error("append failed", reason=str(error), submissions=len(group.accepted))
-            return str(error)
+            failed = _failure(error)
+            _events.error("append failed", reason=failed.reason, submissions=len(group.accepted))
+            return failed
         return None
 
     def _checkpoint(self) -> None:
@@ -160,6 +197,14 @@ def _settle(future: Future[Result], call: Callable[[], Result]) -> None:
     try:
         future.set_result(call())
     except sqlite3.Error as error:
-        future.set_exception(LogFailed(reason=str(error)))
+        future.set_exception(_failure(error))
     except Exception as error:  # noqa: BLE001 it is the waiting caller's
         future.set_exception(error)
+
+
+def _failure(error: Exception) -> LogFailed:
+    """Return an error of the store as one of the log's."""
+    if isinstance(error, LogFailed):
+        return error
+    full = isinstance(error, sqlite3.Error) and error.sqlite_errorcode == sqlite3.SQLITE_FULL
+    return LogFull(reason=str(error)) if full else LogFailed(reason=str(error))

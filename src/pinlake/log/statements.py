@@ -11,14 +11,22 @@ _NAME = re.compile(r"^-- name: (\w+)\n", re.MULTILINE)
 
 def schema() -> Iterator[str]:
     """Yield the statements that make an empty log."""
-    text = _read("schema.sql")
-    return (statement for statement in text.split(";") if statement.strip())
+    return _split(_read("schema.sql"))
+
+
+def upgrade(found: int) -> Iterator[str]:
+    """Yield the statements that bring a log of a format to the next one."""
+    return _split(_read(f"upgrade_{found}.sql"))
 
 
 def named() -> dict[str, str]:
     """Return each statement of ``statements.sql`` by its name."""
     _, *parts = _NAME.split(_read("statements.sql"))
     return dict(zip(parts[::2], parts[1::2], strict=True))
+
+
+def _split(text: str) -> Iterator[str]:
+    return (statement for statement in text.split(";") if statement.strip())
 
 
 def _read(file: str) -> str:

@@ -15,7 +15,7 @@ SELECT kind, name FROM topics WHERE NOT deleted;
 -- name: topic
 SELECT topics.created, topics.attributes, partitions.number, partitions.beginning,
        partitions.next_position, partitions.closed, partitions.attributes, partitions.id,
-       partitions.latest
+       partitions.latest, partitions.origin
 FROM topics
 LEFT JOIN partitions ON partitions.topic = topics.id AND NOT partitions.deleted
 WHERE topics.kind = ? AND topics.name = ? AND NOT topics.deleted
@@ -56,7 +56,8 @@ SET created = excluded.created, attributes = excluded.attributes, deleted = 0;
 INSERT INTO partitions (topic, number, attributes)
 VALUES ((SELECT id FROM topics WHERE kind = ? AND name = ?), ?, ?)
 ON CONFLICT (topic, number) DO UPDATE
-SET attributes = excluded.attributes, beginning = next_position, closed = 0, deleted = 0;
+SET attributes = excluded.attributes, beginning = next_position, origin = next_position,
+    closed = 0, deleted = 0;
 
 -- name: set_attributes
 UPDATE topics SET attributes = ? WHERE kind = ? AND name = ?;
@@ -76,6 +77,27 @@ DELETE FROM batches WHERE id >= ? AND id < ?;
 -- name: batch_after
 SELECT id FROM batches WHERE id BETWEEN :partition AND :position
 ORDER BY id LIMIT 1 OFFSET :count;
+
+-- name: beginnings
+SELECT id, beginning FROM partitions;
+
+-- name: sweep
+DELETE FROM batches WHERE id IN
+  (SELECT id FROM batches WHERE id >= :partition AND id < :stop ORDER BY id LIMIT :count);
+
+-- name: segments
+SELECT id, stop, latest, bytes FROM segments WHERE id >= :partition AND id < :next ORDER BY id;
+
+-- name: add_segment
+INSERT INTO segments (id, stop, latest, bytes) VALUES (?, ?, ?, ?);
+
+-- name: delete_segments
+DELETE FROM segments WHERE id >= ? AND id < ? AND stop <= ?;
+
+-- name: sizes
+SELECT id, records, time, times, length(data) + coalesce(length(keys), 0) FROM batches
+WHERE id >= :start AND id < :next
+ORDER BY id;
 
 -- name: move_beginning
 UPDATE partitions SET beginning = ? WHERE id = ?;

@@ -7,17 +7,22 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from pinlake.errors import TopicExists
-from pinlake.log import file
+from pinlake.log import file, ledger
 from pinlake.log.base import Attributes, PartitionSpec, Position, TopicState
 from pinlake.log.batches import NewBatch, encode, position_of, row_id
 from pinlake.log.clock import Clock
 from pinlake.log.reader import load_topic
+from pinlake.log.room import Room
+from pinlake.log.segments import SegmentLimits
 from pinlake.log.statements import SQL
 from pinlake.log.topics import HeldPartition, HeldTopic, Topics
 from pinlake.record import Kind, LogName, Partition, Record
 
 CHECKPOINT_BYTES = 8 * 1024 * 1024
 """After this much in the write-ahead log, it is copied into the database."""
+
+COMMIT_BYTES = 12 * 1024
+"""What a commit writes beside its values: the pages of the batch's row, of its index, of ends."""
 
 _TRIM_ROWS = 1000
 
@@ -28,10 +33,11 @@ class Store:
     Every method returns after the sync, or raises and leaves all as it was.
     """
 
-    def __init__(self, path: Path, clock: Clock) -> None:
-        self._clock = clock
+    def __init__(self, path: Path, clock: Clock, limits: SegmentLimits, room: Room) -> None:
+        self._clock, self._limits, self._room = clock, limits, room
         self._connection = file.open_writer(path)
         self._uncopied = 0
+        self._swept: list[tuple[int, int]] = self._connection.execute(SQL["beginnings"]).fetchall()
         self.topics = Topics()
         for kind, name in self._connection.execute(SQL["all_names"]).fetchall():
             self._reload(LogName(Kind(kind), name))
@@ -40,6 +46,7 @@ class Store:
         """Store records at the end of each partition."""
         if not any(records.values()):
             return
+        self._room.check()
         now = self._clock()
         batches = {
             held: encode(row_id(held.id, held.end), some, now, held.latest)
@@ -47,15 +54,20 @@ class Store:
             if some
         }
         ends = {held: _end(made[-1]) for held, made in batches.items()}
+        grown = {
+            held: ledger.grown(held, made, now, self._limits) for held, made in batches.items()
+        }
+        closed = {held: each.closed[len(held.segments.closed) :] for held, each in grown.items()}
         with file.transaction(self._connection):
             for made in batches.values():
                 self._connection.executemany(SQL["add_batch"], made)
             self._connection.executemany(
                 SQL["move_end"], [(*reached, held.id) for held, reached in ends.items()]
             )
+            ledger.write(self._connection, closed)
         for held, (end, latest) in ends.items():
-            held.end, held.latest = end, latest
-            self._uncopied += sum(len(batch.data) for batch in batches[held])
+            held.end, held.latest, held.segments = end, latest, grown[held]
+            self._uncopied += sum(len(batch.data) for batch in batches[held]) + COMMIT_BYTES
 
     def create(
         self, name: LogName, partitions: Sequence[PartitionSpec], attributes: Attributes
@@ -63,6 +75,7 @@ class Store:
         """Create a topic, or raise TopicExists."""
         if name in self.topics:
             raise TopicExists(kind=name.kind.value, name=name.name)
+        self._room.check()
         key = (name.kind.value, name.name)
         with file.transaction(self._connection):
             values = (*key, self._clock(), json.dumps(dict(attributes)))
@@ -71,15 +84,27 @@ class Store:
         return self._reload(name).state()
 
     def delete(self, name: LogName) -> None:
-        """Delete a topic and its records, or raise TopicUnknown."""
+        """Delete a topic, or raise TopicUnknown. Its records are for ``sweep``."""
         partitions = self.topics[name].partitions.values()
         with file.transaction(self._connection):
             self._connection.execute(SQL["delete_topic"], (name.kind.value, name.name))
             for held in partitions:
                 self._connection.execute(SQL["delete_partition"], (held.id,))
-                span = (row_id(held.id, 0), row_id(held.id + 1, 0))
-                self._connection.execute(SQL["delete_batches"], span)
+                self._delete_segments(held.id, held.end)
+        self._swept += [(held.id, held.end) for held in partitions]
         del self.topics[name]
+
+    def sweep(self) -> bool:
+        """Delete some of what deleted topics, or a crash, left; tell if more may be left."""
+        if not self._swept:
+            return False
+        number, stop = self._swept[-1]
+        span = {"partition": row_id(number, 0), "stop": row_id(number, stop), "count": _TRIM_ROWS}
+        with file.transaction(self._connection):
+            deleted = self._connection.execute(SQL["sweep"], span).rowcount
+        if deleted < _TRIM_ROWS:
+            self._swept.pop()
+        return True
 
     def alter(
         self,
@@ -109,7 +134,8 @@ class Store:
             span = (row_id(held.id, 0), row_id(held.id, stop))
             self._connection.execute(SQL["delete_batches"], span)
             self._connection.execute(SQL["move_beginning"], (stop, held.id))
-        held.beginning = stop
+            self._delete_segments(held.id, stop)
+        held.beginning, held.segments = stop, held.segments.behind(stop)
         return more
 
     def limit(self, max_bytes: int) -> None:
@@ -136,8 +162,16 @@ class Store:
         self._connection.executemany(SQL["create_partition"], rows)
 
     def _reload(self, name: LogName) -> HeldTopic:
-        self.topics[name] = load_topic(self._connection, name)
-        return self.topics[name]
+        topic = load_topic(self._connection, name)
+        now = self._clock()
+        for held in topic.partitions.values():
+            held.segments = ledger.recovered(self._connection, held, now, self._limits)
+        self.topics[name] = topic
+        return topic
+
+    def _delete_segments(self, number: int, stop: Position) -> None:
+        values = (row_id(number, 0), row_id(number + 1, 0), stop)
+        self._connection.execute(SQL["delete_segments"], values)
 
     def _trim_stop(self, held: HeldPartition, before: Position) -> tuple[Position, bool]:
         values = {

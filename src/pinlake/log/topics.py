@@ -6,13 +6,15 @@ import msgspec
 
 from pinlake.errors import PartitionUnknown, TopicUnknown
 from pinlake.log.base import Attributes, PartitionState, Position, TopicState
+from pinlake.log.segments import Segments
 from pinlake.record import Kind, LogName, Partition
 
 
 class HeldPartition(msgspec.Struct, eq=False):
     """A partition that changes as records arrive; ``latest`` is the highest time so far.
 
-    ``id`` is its number in the store, for stores that have one.
+    ``id`` is its number in the store and ``segments`` what is stored, for stores
+    that have them.
     """
 
     number: int
@@ -22,11 +24,18 @@ class HeldPartition(msgspec.Struct, eq=False):
     attributes: Attributes = {}
     id: int = 0
     latest: int = 0
+    origin: Position = 0
+    segments: Segments = Segments()
 
     def state(self) -> PartitionState:
         """Return the partition as it stands now."""
         return PartitionState(
-            self.number, self.beginning, self.end, self.closed, dict(self.attributes)
+            self.number,
+            self.beginning,
+            self.end,
+            self.closed,
+            dict(self.attributes),
+            self.origin,
         )
 
 

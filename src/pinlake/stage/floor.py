@@ -2,30 +2,54 @@
 
 from __future__ import annotations
 
+from pathlib import PurePosixPath
+
+import msgspec
+
 from pinlake.dataset import Dataset
-from pinlake.lake.progress import Plans
+from pinlake.lake.progress import Plan, Plans
 from pinlake.lake.store import Lake
 from pinlake.log.base import Position
 from pinlake.record import Kind, Partition
-from pinlake.stage.routes import routes
+from pinlake.stage.routes import UNROUTED, routes
+
+LOOK_BACK = 50
+"""How many commits without a plan's number (compactions, erasures) may stand before it."""
+
+
+class Passed(msgspec.Struct, frozen=True):
+    """How far a stage has come for good in one partition: None, it needs all of it."""
+
+    stage: str
+    name: str
+    position: Position | None
 
 
 class Floor:
     """How far all stages have come that a data set declares for a partition, started or not.
 
-    A stage has passed what lies before its newest plan: that plan may be carried
-    out once more. Safe to use from one thread; a look costs a few file lookups.
+    A stage has passed its newest plan once what that plan writes is durable, and
+    before that what lies below the plan. Not for several threads; a look costs a
+    few small files.
     """
 
     def __init__(self, lake: Lake, dataset: Dataset, *, stream_topics: bool = False) -> None:
         self._lake, self._dataset, self._stream_topics = lake, dataset, stream_topics
         self._plans: dict[tuple[str, str], Plans] = {}
+        self._versions: dict[str, int] = {}
 
-    def __call__(self, partition: Partition) -> Position | None:
+    def __call__(self, partition: Partition, log_id: str) -> Position | None:
         """Return the last position that no stage needs any more, or None where all are needed."""
-        passed = [self._passed(stage, name, key) for stage, name, key in self._readers(partition)]
+        passed = [each.position for each in self.passed(partition, log_id)]
         known = [each for each in passed if each is not None]
         return min(known) if known and len(known) == len(passed) else None
+
+    def passed(self, partition: Partition, log_id: str) -> list[Passed]:
+        """Return how far each stage has come that takes the partition of the log of an id."""
+        return [
+            Passed(stage, name, self._position(stage, name, key, log_id))
+            for stage, name, key in self._readers(partition)
+        ]
 
     def _readers(self, partition: Partition) -> list[tuple[str, str, str]]:
         """Return (stage, table, range's key) of each stage that takes the partition."""
@@ -40,8 +64,73 @@ class Floor:
             readers.append(("stream", each.table.name, key))
         return readers
 
-    def _passed(self, stage: str, name: str, key: str) -> Position | None:
+    def _position(self, stage: str, name: str, key: str, log_id: str) -> Position | None:
         plans = self._plans.setdefault((stage, name), Plans(self._lake, stage, name))
         latest = plans.latest()
         planned = latest.ranges.get(key) if latest else None
-        return planned.after if planned else None
+        if latest is None or planned is None or planned.log != log_id:
+            return None
+        return planned.upto if self._is_durable(stage, name, latest) else planned.after
+
+    def _is_durable(self, stage: str, name: str, plan: Plan) -> bool:
+        """Tell whether what a plan writes is there, and make its names durable.
+
+        The files' contents are durable before their names are there.
+        """
+        if stage == "sink":
+            return self._has_objects(plan)
+        table = f"quarantine/stream/{name}" if name == UNROUTED else f"stream/{name}"
+        if not self._has_commit(table, f"{stage}/{name}", plan.number):
+            return False
+        self._lake.sync_names(f"{table}/_delta_log")
+        return True
+
+    def _has_objects(self, plan: Plan) -> bool:
+        if not all(self._lake.exists(key) for key in plan.objects):
+            return False
+        for folder in {str(PurePosixPath(key).parent) for key in plan.objects}:
+            self._lake.sync_names(folder)
+        return True
+
+    def _has_commit(self, table: str, app_id: str, number: int) -> bool:
+        """Tell whether one of a table's newest commits has a number, or a later one."""
+        newest = self._newest(table)
+        if newest is None:
+            return False
+        for version in range(newest, max(-1, newest - LOOK_BACK), -1):
+            committed = _number(self._lake.get(_commit(table, version)), app_id)
+            if committed is not None:
+                return committed >= number
+        return False
+
+    def _newest(self, table: str) -> int | None:
+        """Return the newest version: what follows the one known, or that of a listing."""
+        version = self._versions.get(table)
+        if version is None or not self._lake.exists(_commit(table, version)):
+            names = self._lake.children(f"{table}/_delta_log")
+            found = [name[:20] for name in names if len(name) == 25 and name[:20].isdecimal()]
+            if not found:
+                return None
+            version = int(found[-1])
+        while self._lake.exists(_commit(table, version + 1)):
+            version += 1
+        self._versions[table] = version
+        return version
+
+
+def _commit(table: str, version: int) -> str:
+    return f"{table}/_delta_log/{version:020}.json"
+
+
+def _number(content: bytes | None, app_id: str) -> int | None:
+    """Return the number that a commit has of an application, or None; a torn one has none."""
+    for line in (content or b"").splitlines():
+        if b'"txn"' not in line:
+            continue
+        try:
+            transaction = msgspec.json.decode(line).get("txn", {})
+        except msgspec.DecodeError:
+            return None
+        if transaction.get("appId") == app_id:
+            return int(transaction["version"])
+    return None

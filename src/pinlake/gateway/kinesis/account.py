@@ -15,8 +15,6 @@ from pinlake.gateway.kinesis.throughput import Throughput
 from pinlake.log.base import TopicState
 from pinlake.record import Kind, LogName
 
-RETENTION_HOURS = 24
-
 
 class Account:
     """The streams of the log, as one account's. Belongs to one event loop."""
@@ -111,7 +109,7 @@ class Account:
                 raise
 
     async def _make(self, name: str, shards: int, mode: str, region: str, active_at: int) -> None:
-        attributes = {"mode": mode, "retention_hours": RETENTION_HOURS, "active_at": active_at}
+        attributes = {"mode": mode, "active_at": active_at}
         async with self._making:
             await asyncio.to_thread(self._check_room, name, shards, region)
             try:

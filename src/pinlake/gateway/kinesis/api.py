@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from pinlake.errors import PinlakeError
+from pinlake.errors import LogClosed, LogFailed, PinlakeError
 from pinlake.gateway.base import Context, Request, Response
 from pinlake.gateway.kinesis import errors, signature, wire
 from pinlake.gateway.kinesis.account import Account
@@ -88,6 +88,8 @@ async def perform(
     try:
         members = checked(_with_name(body), operation.members)
         return await operation.action(Call(account, members, region))
+    except (LogFailed, LogClosed) as error:
+        raise Refused(errors.UNAVAILABLE, reason=error) from error
     except PinlakeError as error:
         _events.warning("request failed", reason=str(error))
         raise Refused(errors.INTERNAL, reason=error) from error

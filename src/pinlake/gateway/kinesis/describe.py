@@ -58,14 +58,14 @@ async def describe_stream(call: Call) -> Answer:
     stream = await call.account.current(call["StreamName"])
     page, more = _page(call, stream, call.get("ExclusiveStartShardId", ""), call.get("Limit", PAGE))
     shards = {"Shards": [_shard(stream, shard) for shard in page], "HasMoreShards": more}
-    return {"StreamDescription": _summary(call, stream) | _settings(stream) | shards}
+    return {"StreamDescription": _summary(call, stream) | _settings(call, stream) | shards}
 
 
 async def describe_stream_summary(call: Call) -> Answer:
     """Describe a stream without its shards."""
     stream = await call.account.current(call["StreamName"])
     counts = {"OpenShardCount": len(stream.open_shards), "ConsumerCount": 0}
-    return {"StreamDescriptionSummary": _summary(call, stream) | _settings(stream) | counts}
+    return {"StreamDescriptionSummary": _summary(call, stream) | _settings(call, stream) | counts}
 
 
 async def list_shards(call: Call) -> Answer:
@@ -121,9 +121,10 @@ def _summary(call: Call, stream: Stream) -> dict[str, Any]:
     }
 
 
-def _settings(stream: Stream) -> dict[str, Any]:
+def _settings(call: Call, stream: Stream) -> dict[str, Any]:
+    usual = call.account.context.settings.log.stream_retention_hours
     return {
-        "RetentionPeriodHours": stream.retention_hours,
+        "RetentionPeriodHours": stream.retention_hours(usual),
         "EnhancedMonitoring": [{"ShardLevelMetrics": []}],
         "EncryptionType": "NONE",
     }

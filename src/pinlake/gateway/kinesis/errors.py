@@ -11,6 +11,7 @@ class KinesisError(msgspec.Struct, frozen=True):
     type: str
     message: str
     status: int = 400
+    retry_after: int | None = None
 
 
 class Refused(Exception):  # noqa: N818 it is an answer, not a failure of ours
@@ -82,3 +83,4 @@ DRY_RUN = KinesisError(
     "DryRunOperationException", "The request would have succeeded, but DryRun is set."
 )
 INTERNAL = KinesisError("InternalFailure", "{reason}", 500)
+UNAVAILABLE = KinesisError("ServiceUnavailable", "{reason}", 503, retry_after=1)

@@ -132,8 +132,8 @@ def _get_records(call: Call) -> Answer:
     shard = stream.shards[iterator.shard]
     limit = call.get("Limit", MOST_RECORDS)
     batch = _read(call, stream, shard, iterator.position, limit)
-    # what a limit leaves empty is passed over, or an iterator would stay before a gap for ever
-    upto = min(iterator.position + limit, shard.state.end)
+    # what was trimmed or a limit leaves empty is passed over, or an iterator would stay for ever
+    upto = min(max(iterator.position, shard.state.beginning) + limit, shard.state.end)
     following = batch.upto + 1 if len(batch) else max(iterator.position, upto)
     drained = shard.state.closed and following >= shard.state.end
     answer: dict[str, Any] = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from bisect import bisect_right
 from collections.abc import Sequence
 from typing import Any
@@ -81,10 +82,9 @@ class Stream:
         """PROVISIONED or ON_DEMAND."""
         return str(self.attributes.get("mode", "PROVISIONED"))
 
-    @property
-    def retention_hours(self) -> int:
-        """For how many hours records are kept."""
-        return int(self.attributes.get("retention_hours", 24))
+    def retention_hours(self, usual: float) -> int:
+        """For how many hours records are kept: its own, or the usual ones rounded up."""
+        return max(1, math.ceil(float(self.attributes.get("retention_hours", usual))))
 
     def _sequence(self, shard: Shard, index: int, time: int) -> str:
         created = self.created // 1000

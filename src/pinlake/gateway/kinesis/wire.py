@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from pinlake.gateway.base import Response
 from pinlake.gateway.kinesis import cbor, errors
@@ -69,4 +70,8 @@ def response(status: int, body: bytes, written: Format) -> Response:
 
 def refusal(refused: Refused, written: Format) -> Response:
     """Return the answer that an error is."""
-    return response(refused.error.status, written.write(refused.body), written)
+    answer = response(refused.error.status, written.write(refused.body), written)
+    if refused.error.retry_after is None:
+        return answer
+    again = (b"retry-after", str(refused.error.retry_after).encode())
+    return replace(answer, headers=(*answer.headers, again))

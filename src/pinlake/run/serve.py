@@ -1,0 +1,38 @@
+"""``pinlake serve``: the gateway, and what the stages still need of its log."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from pinlake.dataset import Dataset
+from pinlake.gateway.serve import serve
+from pinlake.lake.store import Lake
+from pinlake.settings import Home
+from pinlake.stage.floor import Floor
+
+
+def run_serve(
+    home: Home,
+    dataset: Dataset,
+    *,
+    host: str,
+    port: int,
+    insecure: bool,
+    user_id: str | None,
+    announce: Callable[[str], None],
+) -> None:
+    """Run the gateway until it is told to stop; its log forgets what no stage needs any more.
+
+    Makes the data set's topics and streams for ``user_id``, if there is one.
+    Raises what ``gateway.serve`` raises.
+    """
+    floor = Floor(Lake(home.lake_url), dataset, stream_topics=home.settings.stream.topics)
+    serve(
+        home,
+        host=host,
+        port=port,
+        insecure=insecure,
+        create=dataset.log_names(user_id) if user_id else (),
+        floor=floor,
+        announce=announce,
+    )
