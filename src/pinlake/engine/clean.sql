@@ -1,8 +1,8 @@
 -- From a batch's rows, in the view that has the table's name, to what its table takes
 
--- How many rows there are and how many have a key, and the smallest and largest key.
+-- How many rows there are and how many have a key.
 -- name: extent
-SELECT count(*), count({key}), min({key}), max({key}) FROM ({cleaned})
+SELECT count(*), count({key}) FROM ({cleaned})
 
 -- Where the batch's rows come from, in order.
 -- name: sources
@@ -14,17 +14,18 @@ SELECT DISTINCT _topic, _partition FROM {table} ORDER BY ALL
 (CAST(list_position({sources}, {{'t': _topic, 'p': _partition}}) AS HUGEINT) << 95)
 + (CAST(_offset AS HUGEINT) << 32) + _element
 
--- The first place of each key of the batch, but of the keys that the table holds already.
+-- The first place of each key of the batch.
+-- name: places
+CREATE OR REPLACE TEMP TABLE _places AS
+SELECT {key} AS key, min({place}) AS place
+FROM ({cleaned})
+WHERE {key} IS NOT NULL
+GROUP BY {key}
+
+-- Those that the table does not hold already.
 -- name: firsts
 CREATE OR REPLACE TEMP TABLE _firsts AS
-SELECT key, place
-FROM (
-  SELECT {key} AS key, min({place}) AS place
-  FROM ({cleaned})
-  WHERE {key} IS NOT NULL
-  GROUP BY {key}
-) AS batch
-ANTI JOIN {index} AS known USING (key)
+SELECT key, place FROM _places ANTI JOIN {held} AS held USING (key)
 
 -- name: rows
 SELECT {columns}

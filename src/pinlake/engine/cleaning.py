@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from duckdb import DuckDBPyConnection, DuckDBPyRelation
@@ -24,11 +25,11 @@ class Cleaning:
     """Cleans batches for one output table, whose keys it knows.
 
     A batch is a DuckDB relation of the table's columns and PROVENANCE, which is
-    scanned more than once.
+    scanned more than once. Keys that do not fit into memory go to ``spill``.
     """
 
     def __init__(
-        self, connection: DuckDBPyConnection, lake: Lake, table: Table, output: str
+        self, connection: DuckDBPyConnection, lake: Lake, table: Table, output: str, spill: Path
     ) -> None:
         self.connection, self.table = connection, table
         where = str(table.clean_path) or table.name
@@ -38,17 +39,17 @@ class Cleaning:
         self.schema = schema.of(plain)
         self._columns = ", ".join(f"cleaned.{name(column)}" for column in plain.columns)
         kind = str(plain.dtypes[plain.columns.index(table.key)])
-        self.index = KeyIndex(connection, lake, output, table.key, kind)
+        self.index = KeyIndex(connection, lake, output, table.key, kind=kind, folder=spill)
         self.keyed = 0
         self._place = ""
 
     def take(self, batch: DuckDBPyRelation) -> tuple[Rejected, ...]:
         """Make a batch the one that is cleaned, and return its rows without a key."""
         batch.create_view(self.table.name, replace=True)
-        ((rows, self.keyed, low, high),) = self.connection.execute(self._sql("extent")).fetchall()
+        ((rows, self.keyed),) = self.connection.execute(self._sql("extent")).fetchall()
         self._place = self._sql("place", sources=self._sources())
-        index = self.index.prepare(low, high)
-        self.connection.execute(self._sql("firsts", index=index, place=self._place))
+        self.connection.execute(self._sql("places", place=self._place))
+        self.connection.execute(self._sql("firsts", held=self.index.held("_places")))
         return self._keyless() if self.keyed < rows else ()
 
     def count(self) -> int:
@@ -62,6 +63,10 @@ class Cleaning:
     def committed(self, version: int) -> None:
         """Know the batch's keys as the table's own, since it was committed as this version."""
         self.index.add("_firsts", version)
+
+    def close(self) -> None:
+        """Give back what the key index has on disk. Idempotent."""
+        self.index.close()
 
     def _empty_batch(self) -> DuckDBPyRelation:
         columns = [(column.name, DUCKDB[column.type]) for column in self.table.columns]

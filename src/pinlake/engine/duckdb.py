@@ -47,10 +47,11 @@ class DuckdbEngine:
     ) -> None:
         self.lake, self.log = lake, log
         self._functions = functions.words(functions_sql)
+        self._spill = spill or lake.folder / ".spill"
         self._settings: dict[str, str | bool | int | float | list[str]] = {
             "threads": threads,
             "memory_limit": memory,
-            "temp_directory": str(spill or lake.folder / ".spill"),
+            "temp_directory": str(self._spill),
             "autoinstall_known_extensions": "false",
             "autoload_known_extensions": "false",
         }
@@ -86,6 +87,8 @@ class DuckdbEngine:
 
     def close(self) -> None:
         """Release the connection and the key indexes. Idempotent."""
+        for cleaning in self._cleanings.values():
+            cleaning.close()
         if self._open is not None:
             self._open.close()
         self._open = None
@@ -156,7 +159,7 @@ class DuckdbEngine:
 
     def _cleaning(self, step: Step) -> Cleaning:
         if step.output not in self._cleanings:
-            cleaning = Cleaning(self.connection, self.lake, step.table, step.output)
+            cleaning = Cleaning(self.connection, self.lake, step.table, step.output, self._spill)
             self._cleanings[step.output] = cleaning
         return self._cleanings[step.output]
 

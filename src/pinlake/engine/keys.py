@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
+import sqlite3
+from pathlib import Path
 from typing import Any
 
 import msgspec
 from duckdb import DuckDBPyConnection
 
+from pinlake.engine.keys_stored import Affinity, StoredKeys
 from pinlake.engine.statements import name, statements
-from pinlake.lake import tables
+from pinlake.errors import TableBroken
+from pinlake.lake import commits, tables
+from pinlake.lake.commits import CommitRecord
 from pinlake.lake.store import Lake
 from pinlake.lake.tables import Snapshot
+
+WORTH_STORING = 2_000
+"""Scanning so many keys costs about as much as looking up one that is stored (3 to 6 us)."""
+PART = 50_000
+"""How many keys are stored with a batch: about 40 ms, so that no batch waits for all of them."""
+
+_NUMBERS = frozenset({"TINYINT", "SMALLINT", "INTEGER", "BIGINT"})
+_FRACTIONS = frozenset({"FLOAT", "DOUBLE"})
+_TEXTS = frozenset({"VARCHAR", "DATE", "TIMESTAMP WITH TIME ZONE", "BOOLEAN"})
 
 
 class _Unread(msgspec.Struct, frozen=True):
@@ -28,74 +42,205 @@ class _Unread(msgspec.Struct, frozen=True):
 
 
 class KeyIndex:
-    """The keys of one table, in an in-memory DuckDB table of one column ``key``.
+    """The keys of one table, which batch after batch asks for its own.
 
     A file's keys are read when a batch's keys first overlap their range, and
     never again; what another process has committed is a file like any other. A
-    file that is gone (rows were erased, the table was rebuilt or compacted)
-    empties the index.
+    commit that only rewrites rows, as a compaction, brings no keys. One that takes
+    rows away (an erasure) and a rebuilt table empty the index, and so does a log
+    that no longer has all commits since.
+
+    The keys are in an in-memory DuckDB table of one column ``key``. Where that is
+    large and batches are small they move, part by part, to StoredKeys in
+    ``folder``, and the DuckDB table has only those that are not stored yet.
     """
 
     def __init__(
-        self, connection: DuckDBPyConnection, lake: Lake, table: str, key: str, kind: str
+        self,
+        connection: DuckDBPyConnection,
+        lake: Lake,
+        table: str,
+        key: str,
+        *,
+        kind: str,
+        folder: Path,
     ) -> None:
-        self.connection, self.lake, self.table, self.key, self.kind = (
-            connection,
-            lake,
-            table,
-            key,
-            kind,
-        )
-        self.name = name(f"_keys of {table}")
-        self._table_id = ""
+        self._connection, self._lake, self._table = connection, lake, table
+        self._key, self._kind, self._folder = key, kind, folder
+        self._name, self._held = name(f"_keys of {table}"), name(f"_held of {table}")
+        self._form = _stored_form(kind)
+        self._stored: StoredKeys | None = None
         self._empty()
 
-    def prepare(self, low: Any, high: Any) -> str:
-        """Read what the table holds between two keys (None: no key), and return the index."""
-        snapshot = tables.snapshot(self.lake, self.table)
-        if snapshot is None:
+    def held(self, keys: str) -> str:
+        """Return a relation with those of a batch's keys that the table holds now.
+
+        Both are names of relations with a column ``key``; the one returned may have
+        other keys of the table too, and is good until the next call.
+        """
+        ((rows, low, high),) = self._run("extent", keys=keys).fetchall()
+        self._follow()
+        self._read(low, high)
+        if self._stored is None and not self._worth_storing(rows):
+            return self._name
+        try:
+            self._store()
+            return self._look_up(keys)
+        except sqlite3.Error:
+            # As with a full disk: the keys are read again, and stay in memory.
+            self._form = None
             self._empty()
-            return self.name
-        self._follow(snapshot)
-        needed = [file for file, each in self._unread.items() if each.overlaps(low, high)]
-        if needed:
-            files = msgspec.structs.replace(snapshot, files=tuple(needed))
-            self._load(tables.read(self.connection, files))
-        for file in needed:
-            del self._unread[file]
-        return self.name
+            return self.held(keys)
 
     def add(self, keys: str, version: int) -> None:
-        """Take in the keys of a commit by this writer, of a temporary table with a column key."""
-        self._run("add", keys=keys)
-        self._known.update(tables.added(self.lake, self.table, version - 1, version))
+        """Take in the keys of a commit by this writer: a relation with a column ``key``."""
+        self._insert("add", keys=keys)
+        self._own.add(version)
+
+    def close(self) -> None:
+        """Give back the space of stored keys; whoever asks again waits for them. Idempotent."""
+        self._forget_stored()
+        self._table_id = ""
 
     def _empty(self) -> None:
-        self._known: set[str] = set()
+        self._table_id, self._version = "", -1
+        self._own: set[int] = set()
         self._unread: dict[str, _Unread] = {}
-        self._run("create", type=self.kind)
+        self._snapshot: Snapshot | None = None
+        self._forget_stored()
+        self._clear()
 
-    def _follow(self, snapshot: Snapshot) -> None:
-        """Learn which files are new, and begin again where one is gone."""
-        live = set(snapshot.files)
-        if snapshot.table_id != self._table_id or not self._known <= live:
+    def _forget_stored(self) -> None:
+        if self._stored is not None:
+            self._stored.close()
+        self._stored = None
+
+    def _clear(self) -> None:
+        self._run("create", type=self._kind)
+        self._count = self._moved = 0
+
+    def _follow(self) -> None:
+        """Learn what was committed since, and begin again where the keys are not only more."""
+        head = tables.head(self._lake, self._table)
+        if head is None:
             self._empty()
-            self._table_id = snapshot.table_id
-        new = sorted(live - self._known)
-        if new:
-            self._unread.update({file: _Unread(None, None) for file in new})
-            self._unread.update(self._ranges(new))
-            self._known |= live
+        elif head.table_id != self._table_id or not self._followed(head.version):
+            self._begin()
+        elif self._snapshot is not None:
+            self._snapshot = msgspec.structs.replace(self._snapshot, schema=head.schema)
 
-    def _ranges(self, files: list[str]) -> dict[str, _Unread]:
-        query = statements("keys.sql")["ranges"].format(type=self.kind)
-        found = self.connection.execute(query, {"files": files, "key": self.key}).fetchall()
-        return {file: _Unread(low, high) for file, low, high in found}
+    def _begin(self) -> None:
+        self._empty()
+        snapshot = tables.snapshot(self._lake, self._table)
+        if snapshot is not None:
+            self._snapshot = snapshot
+            self._table_id, self._version = snapshot.table_id, snapshot.version
+            self._unread = self._ranges(snapshot.files)
 
-    def _load(self, found: Any) -> None:
-        found.create_view("found", replace=True)
-        self._run("load", key=f"found.{name(self.key)}")
+    def _followed(self, upto: int) -> bool:
+        """Take in the commits up to a version; False where they are not only new rows."""
+        new: set[str] = set()
+        for version in range(self._version + 1, upto + 1):
+            if version in self._own:
+                continue
+            record = self._commit(version)
+            if record is None or _takes_away(record):
+                return False
+            gone = {self._path(file.path) for file in record.removed}
+            if not gone or gone & (self._unread.keys() | new):
+                new |= {self._path(file.path) for file in record.files}
+            new -= gone
+            for file in gone:
+                self._unread.pop(file, None)
+        self._unread |= self._ranges(tuple(sorted(new)))
+        known, self._version = self._version, upto
+        self._own.clear()
+        return known <= upto
 
-    def _run(self, statement: str, **names: str) -> None:
-        sql = statements("keys.sql")[statement].format(index=self.name, **names)
-        self.connection.execute(sql)
+    def _commit(self, version: int) -> CommitRecord | None:
+        try:
+            return commits.read(self._lake, self._table, version)
+        except TableBroken:
+            return None
+
+    def _path(self, file: str) -> str:
+        return str(self._lake.path(f"{self._table}/{file}"))
+
+    def _ranges(self, files: tuple[str, ...]) -> dict[str, _Unread]:
+        found = dict.fromkeys(files, _Unread(None, None))
+        if files:
+            query = statements("keys.sql")["ranges"].format(type=self._kind)
+            given = {"files": list(files), "key": self._key}
+            for file, low, high in self._connection.execute(query, given).fetchall():
+                found[file] = _Unread(low, high)
+        return found
+
+    def _read(self, low: Any, high: Any) -> None:
+        """Read the files that may hold keys between two (None: there is no key)."""
+        needed = [file for file, each in self._unread.items() if each.overlaps(low, high)]
+        if needed:
+            assert self._snapshot is not None
+            files = msgspec.structs.replace(self._snapshot, files=tuple(needed))
+            tables.read(self._connection, files).create_view("found", replace=True)
+            self._insert("load", key=f"found.{name(self._key)}")
+        for file in needed:
+            del self._unread[file]
+
+    def _insert(self, statement: str, **names: str) -> None:
+        ((count,),) = self._run(statement, None, **names).fetchall()
+        self._count += count
+
+    def _worth_storing(self, rows: int) -> bool:
+        return self._form is not None and 0 < rows * WORTH_STORING < self._count
+
+    def _store(self) -> None:
+        """Store the next part of the keys that are not stored yet."""
+        assert self._form is not None
+        if self._stored is None:
+            self._run("sort")
+            self._stored = StoredKeys(self._folder, self._form[1])
+        last = min(self._moved + PART, self._count)
+        part = self._run("part", {"first": self._moved, "last": last}, stored=self._form[0])
+        self._stored.add(part.fetchall())
+        self._moved = last
+        if self._moved == self._count:
+            self._clear()
+
+    def _look_up(self, keys: str) -> str:
+        assert self._stored is not None
+        assert self._form is not None
+        expression, affinity = self._form
+        asked = self._run("asked", keys=keys, stored=expression).fetchall()
+        self._run(
+            "held",
+            {"found": self._stored.held(asked)},
+            held=self._held,
+            keys=keys,
+            stored=expression,
+            as_stored="BIGINT" if affinity == "INTEGER" else "VARCHAR",
+        )
+        return self._held
+
+    def _run(
+        self, statement: str, values: dict[str, Any] | None = None, **names: str
+    ) -> DuckDBPyConnection:
+        sql = statements("keys.sql")[statement].format(index=self._name, **names)
+        return self._connection.execute(sql, values)
+
+
+def _takes_away(record: CommitRecord) -> bool:
+    """Tell whether rows of the table are gone, or others, since a commit."""
+    operation = record.facts.get("operation")
+    rewrites = operation in commits.REWRITES and operation != "OPTIMIZE"
+    return rewrites or any(file.data_change for file in record.removed)
+
+
+def _stored_form(kind: str) -> tuple[str, Affinity] | None:
+    """Return how a key of a DuckDB type is stored, so that equal keys are equal; None: not."""
+    if kind in _NUMBERS:
+        return "CAST(key AS BIGINT)", "INTEGER"
+    if kind in _FRACTIONS:
+        return "CAST(key + 0 AS VARCHAR)", "TEXT"  # minus nothing is nothing
+    if kind in _TEXTS or kind.startswith("DECIMAL"):
+        return "CAST(key AS VARCHAR)", "TEXT"
+    return None

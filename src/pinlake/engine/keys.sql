@@ -14,9 +14,27 @@ WHERE path_in_schema = $key
 GROUP BY file_name
 
 -- name: load
-INSERT INTO {index}
-SELECT DISTINCT {key} FROM found ANTI JOIN {index} AS known ON known.key = {key}
-WHERE {key} IS NOT NULL
+INSERT INTO {index} SELECT {key} FROM found WHERE {key} IS NOT NULL
 
 -- name: add
 INSERT INTO {index} SELECT key FROM {keys}
+
+-- name: extent
+SELECT count(*), min(key), max(key) FROM {keys}
+
+-- In order, so that storing the keys goes through the file from its start to its end.
+-- name: sort
+CREATE OR REPLACE TEMP TABLE {index} AS SELECT key FROM {index} ORDER BY key
+
+-- name: part
+SELECT {stored} FROM {index} WHERE rowid >= $first AND rowid < $last ORDER BY 1
+
+-- name: asked
+SELECT {stored} FROM {keys} ORDER BY 1
+
+-- Those of a batch's keys that were found stored, or that are not stored yet.
+-- name: held
+CREATE OR REPLACE TEMP TABLE {held} AS
+SELECT key FROM {keys} WHERE {stored} IN (SELECT unnest(CAST($found AS {as_stored}[])))
+UNION ALL
+SELECT key FROM {keys} SEMI JOIN {index} AS unstored USING (key)
