@@ -131,7 +131,12 @@ def load_sample(dataset: Dataset) -> Sample:
 def _import(dataset: Dataset) -> ModuleType:
     path = dataset.path / FILE
     if not path.exists():
-        _invalid(dataset, 1, "there is no such file, so this data set has no sample")
+        _invalid(
+            dataset,
+            1,
+            "there is no such file, so this data set has no sample: write one (docs/source.md), "
+            "set `source` to a database with its tables, or run `pinlake up` and post over HTTP",
+        )
     spec = importlib.util.spec_from_file_location(f"pinlake_sample_{dataset.path.name}", path)
     assert spec is not None
     assert spec.loader is not None
