@@ -106,8 +106,8 @@ class LogFull(LogFailed):
 
 
 class RecordsGone(PinlakeError):
-    """{stage} {name} has read {partition} up to position {after}, and the log begins at
-    {beginning} now: {count} records, positions {first} to {last}, left the log unread.
+    """{partition} was read up to position {after}, and in the log it begins at {beginning} now:
+    {count} records, positions {first} to {last}, are gone unread.
     Bring the log back from a copy, or rebuild the table from what is left
     (`pinlake doctor --deep` says how).
     """
@@ -131,8 +131,18 @@ class TableMissing(PinlakeError):
     """There is no table {table!r} in {lake} yet; there are: {known}."""
 
 
+class KeyMissing(PinlakeError):
+    """{table} declares no key in dataset.toml, so none of its rows can be named."""
+
+
 class TableBroken(PinlakeError):
     """The table {table!r} cannot be read: {reason}."""
+
+
+class VersionGone(PinlakeError):
+    """{table} has no version {version} to read; there are: {kept}. Older ones are let go by the
+    settings of [upkeep].
+    """
 
 
 class ColumnsChanged(PinlakeError):
@@ -214,4 +224,10 @@ class ConnectorInvalid(PinlakeError):
 class ObjectsInTheWay(PinlakeError):
     """{topic} partition {partition} has objects that this sink did not write, such as {example}:
     move them out of the lake, or post to another topic; load takes them without a sink.
+    """
+
+
+class ObjectTorn(PinlakeError):
+    """{key} is not what the sink wrote: {reason};
+    `pinlake doctor --deep` says how to rebuild it.
     """

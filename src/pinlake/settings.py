@@ -69,6 +69,8 @@ class Sink(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     flush_size: Count = 10_000
     rotate_seconds: Seconds = 10.0
     rotate_bytes: Count = 64 * 1024 * 1024
+    connector: str = ""
+    """A file with an S3 sink connector's properties, relative to pinlake.toml's folder."""
 
 
 class Batch(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -115,6 +117,11 @@ class Home(msgspec.Struct, frozen=True):
     path: Path
     settings: Settings = Settings()
 
+    def with_connector(self, path: Path) -> Home:
+        """Return the home with another connector configuration for its sink."""
+        sink = msgspec.structs.replace(self.settings.sink, connector=str(path.absolute()))
+        return Home(self.path, msgspec.structs.replace(self.settings, sink=sink))
+
     @property
     def log_url(self) -> str:
         """The log of topics, and by default of streams: ``sqlite:///<home>/log.db``."""
@@ -156,9 +163,18 @@ def read(
     path = home or Path(environment.get(PREFIX + "HOME", ".pinlake"))
     values = _from_file(folder / FILE)
     _merge_environment(values, environment)
-    found = Home((folder / path).absolute(), _convert(values))
+    found = Home((folder / path).absolute(), _anchored(_convert(values), folder))
     _check_streams(found)
     return found
+
+
+def _anchored(settings: Settings, folder: Path) -> Settings:
+    """Return the settings with the connector's file as it is called from everywhere."""
+    if not settings.sink.connector:
+        return settings
+    path = str((folder / settings.sink.connector).absolute())
+    sink = msgspec.structs.replace(settings.sink, connector=path)
+    return msgspec.structs.replace(settings, sink=sink)
 
 
 def _check_streams(home: Home) -> None:

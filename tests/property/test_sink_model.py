@@ -15,6 +15,7 @@ from pinlake.lake.store import Lake
 from pinlake.log.base import PartitionSpec
 from pinlake.log.memory import MemoryLog
 from pinlake.record import Partition, Record, topic
+from pinlake.stage.connector import Connector
 from pinlake.stage.rotation import Rotation
 from pinlake.stage.sink import Sink
 from pinlake.stage.worker import Worker
@@ -47,7 +48,9 @@ class SinkMachine(RuleBasedStateMachine):
             self.folder.cleanup()
 
     def planner(self):
-        (planner,) = Sink(self.lake, self.log, self.policy, clock=lambda: self.now).planners()
+        (planner,) = Sink(
+            self.lake, self.log, Connector(self.policy), clock=lambda: self.now
+        ).planners()
         return planner
 
     @rule()

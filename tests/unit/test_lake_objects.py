@@ -7,7 +7,9 @@ import json
 
 import pytest
 
-from pinlake.lake import objects
+from pinlake.errors import ObjectTorn
+from pinlake.lake import objects, offsets
+from pinlake.lake.naming import Naming
 from pinlake.lake.objects import ObjectKey
 from pinlake.lake.store import Lake
 
@@ -32,8 +34,8 @@ def test_a_key_is_read_back_as_it_was_written(start):
     "key",
     [
         "topics/a/partition=0/b+0+0000000000.json",
-        "topics/a/partition=0/a+1+0000000000.json",
-        "topics/a/partition=0/a+0+000000000.json",
+        "topics/a/partition=0/a+0-0000000000.json",
+        "topics/a/partition=0/a0000000000.json",
         "topics/a/partition=0/a+0+0000000000.json.tmp",
         "topics/a/partition=0/a+0+0000000000.json\n",
         "raw/a/partition=0/a+0+0000000000.json",
@@ -124,7 +126,48 @@ def test_a_listing_begins_after_the_object_that_is_named(lake):
     for start in (0, 10, 20):
         objects.put(lake, ObjectKey("a", 0, start), b"1\n")
     assert [each.key.start for each in objects.list_after(lake, "a", 0, 10)] == [20]
-    assert objects.count_after(lake, "a", 0, 0) == 2
+
+
+@pytest.mark.parametrize(
+    "naming",
+    [
+        Naming("kafka/in", "-", 0),
+        Naming("topics", "+", 20, ".json.gz"),
+        Naming("x/a.b-c", "_", 3),
+    ],
+)
+@pytest.mark.parametrize("folder", ["partition=7", "year=2024/month=01", "a.b-c=a.b-c+1+2.json"])
+def test_what_a_sink_was_configured_to_call_an_object_is_read_back(naming, folder):
+    key = naming.key("a.b-c", folder, 12, 42)
+    assert objects.parse(str(key)) == key
+    assert (key.topic, key.partition, key.start) == ("a.b-c", 12, 42)
+
+
+def test_objects_in_other_folders_are_listed_with_their_topic(lake):
+    keys = [
+        ObjectKey("a", 0, 10),
+        Naming("kafka/in", "-", 0).key("a", "city=Oslo", 0, 5),
+        Naming("topics", "+", 10, ".json.gz").key("a", "year=2024/month=01", 1, 0),
+    ]
+    objects.add_root(lake, "kafka/in")
+    for key in keys:
+        objects.put(lake, key, b"1\n")
+    assert objects.topics(lake) == ["a"]
+    assert objects.listing(lake, "a") == sorted(keys)
+    assert [objects.get(lake, str(key)) for key in keys] == [b"1\n"] * 3
+
+
+@pytest.mark.parametrize("held", [[0], [0, 1, 2], [3, 5, 6, 9], list(range(7, 5000, 3))])
+def test_offsets_are_read_back_as_they_were_written(held):
+    assert list(offsets.read(offsets.written(held))) == held
+
+
+def test_an_object_whose_offsets_are_told_has_those_and_any_other_counts_on(lake):
+    offsets.put(lake, "topics/k", "3,5-6")
+    assert list(offsets.of(lake, "topics/k", 3, 3)) == [3, 5, 6]
+    assert list(offsets.of(lake, "topics/other", 3, 3)) == [3, 4, 5]
+    with pytest.raises(ObjectTorn, match="2 lines"):
+        offsets.of(lake, "topics/k", 3, 2)
 
 
 def test_drafts_and_foreign_files_are_not_listed(lake):

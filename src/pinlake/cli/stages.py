@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -16,14 +16,27 @@ from pinlake.cli.app import (
     stop_on_signals,
 )
 
+if TYPE_CHECKING:
+    from pinlake.settings import Home
+
 commands = typer.Typer()
 
 
 TableArgument = Annotated[str | None, typer.Argument(help="One table only.")]
 
 
+ConnectorOption = Annotated[
+    Path | None,
+    typer.Option(
+        help="An S3 sink connector's properties or JSON. [default: the setting sink.connector]",
+        metavar="PATH",
+    ),
+]
+
+
 @commands.command()
 def sink(
+    connector: ConnectorOption = None,
     once: OnceOption = False,
     home: HomeOption = None,
     dataset: DatasetOption = None,
@@ -33,7 +46,7 @@ def sink(
 
     Example: `pinlake sink --once`
     """
-    _stage("sink", home, dataset, None, once, json)
+    _stage("sink", home, dataset, None, once, json, connector)
 
 
 @commands.command()
@@ -81,14 +94,34 @@ def stream(
 
 
 def _stage(
-    name: str, home: Path | None, dataset: str | None, table: str | None, once: bool, json: bool
+    name: str,
+    home: Path | None,
+    dataset: str | None,
+    table: str | None,
+    once: bool,
+    json: bool,
+    connector: Path | None = None,
 ) -> None:
     from pinlake.run.present import Presenter
     from pinlake.stage.loop import run_stage
 
     at, held = opened(home, dataset, create=True)
+    if connector is not None:
+        at = at.with_connector(connector)
+    if name == "sink":
+        _tell_of_keys(at)
     presenter = Presenter(json=json)
     report = run_stage(
         name, at, held, table=table, once=once, stop=stop_on_signals(), report=presenter.event
     )
     presenter.report(report)
+
+
+def _tell_of_keys(home: Home) -> None:
+    """Say of each key of the connector's configuration that is not honoured that it is not."""
+    if not home.settings.sink.connector:
+        return
+    from pinlake.stage.connector import read_connector
+
+    for notice in read_connector(Path(home.settings.sink.connector)).notices:
+        typer.echo(f"pinlake: {notice}", err=True)

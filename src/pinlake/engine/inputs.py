@@ -14,10 +14,11 @@ from nanoarrow.c_array_stream import CArrayStream
 from pinlake.engine.base import LogRange
 from pinlake.engine.values import Part, Source
 from pinlake.errors import ObjectForeign
-from pinlake.lake import objects
+from pinlake.lake import objects, offsets
 from pinlake.lake.store import Lake
 from pinlake.log.base import Batch, Column, LogReader
 from pinlake.log.columns import column
+from pinlake.log.reading import read_on
 from pinlake.record import Kind
 
 READ_BYTES = 16 * 1024 * 1024
@@ -63,7 +64,7 @@ def read_objects(lake: Lake, keys: Sequence[str]) -> Iterator[Part]:
         # Only \n ends a line here, as with the sink.
         lines = io.BytesIO(content) if isinstance(content, bytes) else iter(content.readline, b"")
         lengths = array("i", map(len, lines))
-        positions = array("q", range(place.start, place.start + len(lengths)))
+        positions = offsets.of(lake, key, place.start, len(lengths))
         yield Part(Source(place.topic, place.partition, key), positions, lengths, content)
 
 
@@ -72,7 +73,7 @@ def read_log(log: LogReader, ranges: Sequence[LogRange]) -> Iterator[Fetched]:
     for each in ranges:
         after = each.after
         while after is None or after < each.upto:
-            batch = log.read(each.partition, after, READ_BYTES, each.upto)
+            batch = read_on(log, each.partition, after, READ_BYTES, each.upto)
             if not len(batch):
                 break
             yield Fetched(each, _part(batch), batch.keys)
@@ -81,7 +82,7 @@ def read_log(log: LogReader, ranges: Sequence[LogRange]) -> Iterator[Fetched]:
 
 def _content(lake: Lake, key: str) -> bytes | mmap.mmap:
     """Return an object's bytes; those of a large one stay in the system's page cache."""
-    if lake.exists(key) and lake.size(key) < MAPPED_BYTES:
+    if key.endswith(".gz") or (lake.exists(key) and lake.size(key) < MAPPED_BYTES):
         return objects.get(lake, key)
     with lake.path(key).open("rb") as file:
         return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)

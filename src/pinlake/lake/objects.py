@@ -1,92 +1,91 @@
-"""Objects as Kafka Connect's S3 sink lays them out: one file of JSON lines a range of offsets."""
+"""Objects as Kafka Connect's S3 sink lays them out: files of JSON lines below their topic."""
 
 from __future__ import annotations
 
 import base64
+import gzip
+import os
 import re
-from collections.abc import Iterable
+import zlib
+from collections.abc import Iterable, Iterator
+from urllib.parse import quote, unquote
 
 import msgspec
 
-from pinlake.lake.store import Lake
+from pinlake.errors import ObjectTorn
+from pinlake.lake.naming import ROOT, ObjectKey, parse
+from pinlake.lake.store import DRAFT, Lake
 
-ROOT = "topics"
+__all__ = ["ROOT", "Listed", "ObjectKey", "get", "lines", "list_after", "listing", "parse", "put"]
+
+ROOTS = "progress/roots"
+"""The other folders that objects lie in: an empty file each, named by the folder, %-encoded."""
+
 MAX_DEPTH = 512
 """Deeper JSON is taken for no JSON, so that no parser's own limit decides."""
 
-_KEY = re.compile(
-    rf"{ROOT}/(?P<topic>[a-zA-Z0-9._-]+)/partition=(?P<partition>\d+)"
-    r"/(?P=topic)\+(?P=partition)\+(?P<start>\d{10,})\.json\Z"
-)
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*"')
 _format = msgspec.json.format
 
 
-class ObjectKey(msgspec.Struct, frozen=True, order=True):
-    """Where an object's records stand: the record of line n (from 0) has offset start + n."""
-
-    topic: str
-    partition: int
-    start: int
-
-    def __str__(self) -> str:
-        """Return the key, ``topics/<topic>/partition=<p>/<topic>+<p>+<start, 10 digits>.json``.
-
-        Source: io.confluent.connect.storage's DefaultPartitioner and its naming of objects.
-        """
-        name = f"{self.topic}+{self.partition}+{self.start:010}.json"
-        return f"{ROOT}/{self.topic}/partition={self.partition}/{name}"
-
-
 class Listed(msgspec.Struct, frozen=True):
-    """An object in a listing; ``size`` is bytes."""
+    """An object in a listing; ``size`` is bytes on the disk."""
 
     key: ObjectKey
     size: int
 
 
-def parse(key: str) -> ObjectKey | None:
-    """Return what a key says, or None where it is no object's key."""
-    match = _KEY.match(key)
-    if match is None:
-        return None
-    return ObjectKey(match["topic"], int(match["partition"]), int(match["start"]))
-
-
 def put(lake: Lake, key: ObjectKey, content: bytes) -> None:
     """Write an object whole and durably. The same content again changes nothing."""
-    lake.put(str(key), content)
+    name = str(key)
+    lake.put(name, gzip.compress(content, mtime=0) if name.endswith(".gz") else content)
 
 
 def get(lake: Lake, key: str) -> bytes:
-    """Return an object's bytes; FileNotFoundError where it is gone."""
+    """Return an object's lines; FileNotFoundError where it is gone."""
     content = lake.get(key)
     if content is None:
         raise FileNotFoundError(key)
-    return content
+    try:
+        return gzip.decompress(content) if key.endswith(".gz") else content
+    except (OSError, EOFError, zlib.error) as error:
+        raise ObjectTorn(key=key, reason=error) from error
+
+
+def add_root(lake: Lake, root: str) -> None:
+    """Have a folder's objects listed from now on, durably."""
+    if root != ROOT:
+        lake.create(f"{ROOTS}/{quote(root, safe='')}", b"")
+
+
+def roots(lake: Lake) -> list[str]:
+    """Return the folders that objects lie in."""
+    return [ROOT, *map(unquote, lake.children(ROOTS))]
 
 
 def topics(lake: Lake) -> list[str]:
     """Return every topic that has objects, sorted."""
-    return lake.children(ROOT)
+    return sorted({topic for root in roots(lake) for topic in lake.children(root)})
+
+
+def listing(lake: Lake, topic: str) -> list[ObjectKey]:
+    """Return the objects of a topic in whatever layout, by partition and first offset."""
+    found = (parse(path) for root in roots(lake) for path in _files(lake, f"{root}/{topic}"))
+    return sorted(key for key in found if key is not None and key.topic == topic)
 
 
 def partitions(lake: Lake, topic: str) -> list[int]:
     """Return the partitions of a topic that have objects, ascending."""
-    names = lake.children(f"{ROOT}/{topic}")
-    numbers = (name.removeprefix("partition=") for name in names if name.startswith("partition="))
-    return sorted(int(number) for number in numbers if number.isdecimal())
+    return sorted({key.partition for key in listing(lake, topic)})
 
 
 def list_after(lake: Lake, topic: str, partition: int, start: int | None) -> list[Listed]:
     """Return a partition's objects that begin after a start offset (None: all), in order."""
-    keys = _keys_after(lake, topic, partition, start)
-    return [Listed(key, lake.size(str(key))) for key in keys]
-
-
-def count_after(lake: Lake, topic: str, partition: int, start: int | None) -> int:
-    """Return how many objects of a partition begin after a start offset (None: all)."""
-    return len(_keys_after(lake, topic, partition, start))
+    return [
+        Listed(key, lake.size(str(key)))
+        for key in listing(lake, topic)
+        if key.partition == partition and (start is None or key.start > start)
+    ]
 
 
 def lines(values: Iterable[bytes | None]) -> bytes:
@@ -127,7 +126,16 @@ def _encoded(value: bytes) -> bytes:
     return b'"' + base64.b64encode(value) + b'"\n'
 
 
-def _keys_after(lake: Lake, topic: str, partition: int, start: int | None) -> list[ObjectKey]:
-    folder = f"{ROOT}/{topic}/partition={partition}"
-    found = (parse(f"{folder}/{name}") for name in lake.children(folder))
-    return sorted(key for key in found if key is not None and (start is None or key.start > start))
+def _files(lake: Lake, folder: str) -> Iterator[str]:
+    """Yield the keys of all files below a folder, but for drafts."""
+    try:
+        entries = list(os.scandir(lake.path(folder)))
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    for entry in entries:
+        if entry.name.startswith(DRAFT):
+            continue
+        if entry.is_dir(follow_symlinks=False):
+            yield from _files(lake, f"{folder}/{entry.name}")
+        else:
+            yield f"{folder}/{entry.name}"

@@ -36,12 +36,15 @@ class Plan(msgspec.Struct, frozen=True, omit_defaults=True):
     ``ranges`` is keyed ``<topic or stream>/<partition>`` and is cumulative: it
     names every partition ever planned, with after == upto where nothing is new,
     so that the newest plan alone tells how far the stage has come. Load adds
-    its ``objects``; clean has the raw table's id and versions instead of ranges.
+    its ``objects``; so does the sink, with the ``offsets`` (as ``lake.offsets``
+    writes them) of those that do not hold all up to the next object. Clean has
+    the raw table's id and versions instead of ranges.
     """
 
     number: int
     ranges: dict[str, Range] = {}
     objects: tuple[str, ...] = ()
+    offsets: dict[str, str] = {}
     table_id: str | None = None
     after: int | None = None
     upto: int | None = None

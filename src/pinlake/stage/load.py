@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from itertools import accumulate
 
 from pinlake.dataset import Dataset, Table
 from pinlake.engine.base import Engine, Objects, Step
 from pinlake.lake import objects
+from pinlake.lake.naming import ObjectKey
 from pinlake.lake.objects import Listed
-from pinlake.lake.progress import Plan, Range
+from pinlake.lake.progress import Plan
 from pinlake.lake.store import Lake
+from pinlake.stage.arrivals import Arrivals, following
 from pinlake.stage.load_source import SourceLoad
 from pinlake.stage.worker import Planned, Wanted, Work, everything, work_of
 
@@ -60,8 +62,8 @@ class Load:
 class LoadPlanner:
     """Plans which objects a raw table takes next.
 
-    A plan's ranges tell the start offset of the last object of each partition;
-    the sink writes a partition's objects in order, so what comes later lies after.
+    A plan's ranges tell the first offset of the last object of each partition that
+    a sink writes; what was copied in stands in its ``objects`` alone.
     """
 
     stage = "load"
@@ -72,11 +74,12 @@ class LoadPlanner:
         self.source: SourceLoad | None = None
         self._lake, self._engine, self._table = lake, engine, table
         self._plan_bytes = plan_bytes
+        self._arrivals = Arrivals(lake, table.name)
         self._end: frozenset[str] | None = None
 
     def fix_end(self) -> None:
         """Take the objects that are there now."""
-        self._end = frozenset(str(each.key) for each in self._listing(None))
+        self._end = frozenset(map(str, self._arrivals.after(None, self.topics)))
         if self.source:
             self.source.fix_end()
 
@@ -87,11 +90,13 @@ class LoadPlanner:
         """
         if self.source and (planned := self.source.next(latest)):
             return Planned(planned.plan, more=True)
-        found = [each for each in self._listing(latest) if self._wanted(each)]
-        taken = fitting(found, self._plan_bytes)
+        found = [each for each in self.pending(latest) if self._wanted(each)]
+        taken = fitting([Listed(key, self._lake.size(str(key))) for key in found], self._plan_bytes)
         if not taken:
             return None
-        return Planned(following(latest, taken), more=len(taken) < len(found))
+        self._arrivals.settle(latest)
+        plan = following(latest, taken, lambda key: self._arrivals.of_sink(latest, key))
+        return Planned(plan, more=len(taken) < len(found))
 
     def run(self, plan: Plan) -> Work:
         """Have the engine commit the rows of the objects, or of the source."""
@@ -100,48 +105,19 @@ class LoadPlanner:
         step = Step("load", self._table, plan.number, Objects(plan.objects))
         return work_of(self._engine.run(step), objects=len(plan.objects))
 
-    def pending(self, latest: Plan | None) -> list[Listed]:
+    def pending(self, latest: Plan | None) -> list[ObjectKey]:
         """Return the objects that no plan has yet."""
-        return self._listing(latest)
+        return self._arrivals.after(latest, self.topics)
 
-    def _wanted(self, listed: Listed) -> bool:
-        return self._end is None or str(listed.key) in self._end
-
-    def _listing(self, latest: Plan | None) -> list[Listed]:
-        return [
-            listed
-            for topic in sorted(self.topics)
-            for partition in objects.partitions(self._lake, topic)
-            for listed in objects.list_after(
-                self._lake, topic, partition, _last(latest, f"{topic}/{partition}")
-            )
-        ]
+    def _wanted(self, key: ObjectKey) -> bool:
+        return self._end is None or str(key) in self._end
 
 
-def fitting(found: Sequence[Listed], plan_bytes: int) -> list[Listed]:
+def fitting(found: Sequence[Listed], plan_bytes: int) -> list[ObjectKey]:
     """Return as many of the objects, in order, as the bytes allow; one at least."""
     totals = accumulate(each.size for each in found)
     return [
-        each
+        each.key
         for place, (each, total) in enumerate(zip(found, totals, strict=True))
         if place == 0 or total <= plan_bytes
     ]
-
-
-def following(latest: Plan | None, taken: Iterable[Listed]) -> Plan:
-    """Return the plan of these objects after the newest one."""
-    ranges = {
-        key: Range(each.log, each.upto, each.upto)
-        for key, each in (latest.ranges.items() if latest else ())
-    }
-    keys = [each.key for each in taken]
-    for key in keys:
-        partition = f"{key.topic}/{key.partition}"
-        ranges[partition] = Range("", _last(latest, partition), key.start)
-    number = latest.number + 1 if latest else 1
-    return Plan(number, ranges, objects=tuple(str(key) for key in keys))
-
-
-def _last(latest: Plan | None, partition: str) -> int | None:
-    done = latest.ranges.get(partition) if latest else None
-    return done.upto if done else None

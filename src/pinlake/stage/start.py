@@ -16,8 +16,8 @@ from pinlake.log.base import LogReader
 from pinlake.log.open import open_reader
 from pinlake.settings import Home, Settings
 from pinlake.stage.clean import Clean
+from pinlake.stage.connector import connector_of
 from pinlake.stage.load import Load
-from pinlake.stage.rotation import Rotation
 from pinlake.stage.sink import Sink
 from pinlake.stage.stream import Stream
 from pinlake.stage.worker import Planner, Wanted, everything
@@ -70,7 +70,7 @@ def open_crew(
         log = opened.enter_context(closing(open_reader(url))) if url else None
         if stage == "sink":
             assert log is not None
-            yield lake, Sink(lake, log, _rotation(settings), _of_table(dataset, wanted))
+            yield lake, Sink(lake, log, connector_of(settings.sink), _of_table(dataset, wanted))
             return
         engine = opened.enter_context(closing(_engine(lake, log, dataset.functions_sql)))
         yield (
@@ -118,11 +118,6 @@ def _engine(lake: Lake, log: LogReader | None, functions_sql: str) -> Engine:
     from pinlake.engine.duckdb import DuckdbEngine
 
     return DuckdbEngine(lake, log, functions_sql)
-
-
-def _rotation(settings: Settings) -> Rotation:
-    sink = settings.sink
-    return Rotation(sink.flush_size, sink.rotate_seconds, sink.rotate_bytes)
 
 
 def _of_table(dataset: Dataset, wanted: Wanted) -> Wanted:

@@ -15,6 +15,7 @@ from pinlake.lake.store import Lake
 from pinlake.log.base import LogReader, PartitionState
 from pinlake.record import Kind, LogName, topic
 from pinlake.settings import Home
+from pinlake.stage.arrivals import Arrivals
 from pinlake.stage.load_source import behind
 from pinlake.stage.routes import Routes, routes
 
@@ -73,7 +74,7 @@ def _loads(lake: Lake, dataset: Dataset, source_url: str) -> list[StageStatus]:
         if declared and declared.origin and not topics:
             found.append(_from_source(lake, plans, declared, dataset.path, source_url))
         else:
-            lag = _unloaded(lake, plans.latest(), topics)
+            lag = len(Arrivals(lake, table_name).after(plans.latest(), topics))
             found.append(_status(lake, plans, lag, "objects"))
     return found
 
@@ -135,15 +136,6 @@ def _status(lake: Lake, plans: Plans, lag: int | None, unit: str) -> StageStatus
         quarantined=refused.rows if refused else 0,
         running=plans.claimed(),
     )
-
-
-def _unloaded(lake: Lake, latest: Plan | None, topics: list[str]) -> int:
-    total = 0
-    for name in topics:
-        for number in objects.partitions(lake, name):
-            done = latest.ranges.get(f"{name}/{number}") if latest else None
-            total += objects.count_after(lake, name, number, done.upto if done else None)
-    return total
 
 
 def _behind(log: LogReader, latest: Plan | None, feeds: Iterable[tuple[LogName, str]]) -> int:
