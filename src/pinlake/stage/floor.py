@@ -12,9 +12,13 @@ from pinlake.lake.store import Lake
 from pinlake.log.base import Position
 from pinlake.record import Kind, Partition
 from pinlake.stage.routes import UNROUTED, routes
+from pinlake.stage.worker import Wanted, everything
 
 LOOK_BACK = 50
 """How many commits without a plan's number (compactions, erasures) may stand before it."""
+
+EVERYTHING: Position = (1 << 63) - 1
+"""The floor of what no stage takes."""
 
 
 class Passed(msgspec.Struct, frozen=True):
@@ -29,20 +33,31 @@ class Floor:
     """How far all stages have come that a data set declares for a partition, started or not.
 
     A stage has passed its newest plan once what that plan writes is durable, and
-    before that what lies below the plan. Not for several threads; a look costs a
-    few small files.
+    before that what lies below the plan. ``sunk`` tells which topics the sink takes.
+    Not for several threads; a look costs a few small files.
     """
 
-    def __init__(self, lake: Lake, dataset: Dataset, *, stream_topics: bool = False) -> None:
-        self._lake, self._dataset, self._stream_topics = lake, dataset, stream_topics
+    def __init__(
+        self,
+        lake: Lake,
+        dataset: Dataset,
+        *,
+        sunk: Wanted = everything,
+        stream_topics: bool = False,
+    ) -> None:
+        self._lake, self._dataset = lake, dataset
+        self._sunk, self._stream_topics = sunk, stream_topics
         self._plans: dict[tuple[str, str], Plans] = {}
         self._versions: dict[str, int] = {}
 
     def __call__(self, partition: Partition, log_id: str) -> Position | None:
         """Return the last position that no stage needs any more, or None where all are needed."""
-        passed = [each.position for each in self.passed(partition, log_id)]
-        known = [each for each in passed if each is not None]
-        return min(known) if known and len(known) == len(passed) else None
+        lowest = EVERYTHING
+        for each in self.passed(partition, log_id):
+            if each.position is None:
+                return None
+            lowest = min(lowest, each.position)
+        return lowest
 
     def passed(self, partition: Partition, log_id: str) -> list[Passed]:
         """Return how far each stage has come that takes the partition of the log of an id."""
@@ -58,7 +73,7 @@ class Floor:
             fed, readers = routes(self._dataset, [name]), []
         else:
             fed = routes(self._dataset, (), [name]) if self._stream_topics else []
-            readers = [("sink", name, str(partition))]
+            readers = [("sink", name, str(partition))] if self._sunk(name) else []
         for each in fed:
             key = f"{each.feeds[0].key}/{partition.number}"
             readers.append(("stream", each.table.name, key))

@@ -9,6 +9,7 @@ from pinlake.engine.base import Engine, LogRange, LogRanges, Step
 from pinlake.errors import TopicUnknown
 from pinlake.lake.progress import Plan, Range
 from pinlake.log.base import LogReader, Position
+from pinlake.log.reading import read_on
 from pinlake.record import Kind, Partition
 from pinlake.stage.routes import Feed, Routes, routes
 from pinlake.stage.worker import Planned, Wanted, Work, check_log, everything, work_of
@@ -141,7 +142,7 @@ class StreamPlanner:
         """Return the last position that the bytes allow; None where the records are gone."""
         upto = after
         while share > 0 and (upto is None or upto < end):
-            batch = self._log.read(partition, upto, min(share, READ_BYTES), end)
+            batch = read_on(self._log, partition, upto, min(share, READ_BYTES), end)
             if not len(batch):
                 break
             share -= max(1, len(batch.values.blob))
