@@ -1,11 +1,7 @@
-"""The commits in a table's log: what they say, and mending what a power cut tore."""
+"""The commits in a table's log: what they say."""
 
 from __future__ import annotations
 
-import fcntl
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 from urllib.parse import unquote
 
@@ -13,15 +9,16 @@ import msgspec
 from deltalake import DeltaTable
 
 from pinlake.errors import TableBroken
-from pinlake.lake.store import Lake, sync_folder
-from pinlake.telemetry import logger
+from pinlake.lake.store import Lake
 
 LOG = "_delta_log"
-LOCK = ".mend.lock"
 TORN = ".torn"
-PARQUET = b"PAR1"
+CHECKPOINT = ".checkpoint.parquet"
 REWRITES = frozenset({"DELETE", "UPDATE", "MERGE", "OPTIMIZE", "RESTORE", "ERASE"})
 """Operations that write rows anew which the table had already."""
+
+Identity = tuple[int, int]
+"""What tells a file from another one that later has its name: inode and time of writing."""
 
 
 class AddedFile(msgspec.Struct, frozen=True):
@@ -39,7 +36,7 @@ class AddedFile(msgspec.Struct, frozen=True):
 
 
 class RemovedFile(msgspec.Struct, frozen=True):
-    """A ``remove`` action: a file by its path; without data change its rows live on elsewhere."""
+    """A ``remove`` action; without ``data_change`` its rows are in files added beside it."""
 
     path: str
     data_change: bool
@@ -54,10 +51,10 @@ class CommitRecord(msgspec.Struct, frozen=True):
 
     version: int
     files: tuple[AddedFile, ...]
+    removed: tuple[RemovedFile, ...]
     facts: dict[str, Any]
     committed: dict[str, int]
     changes_table: bool
-    removed: tuple[RemovedFile, ...] = ()
 
     @property
     def added(self) -> tuple[AddedFile, ...]:
@@ -66,44 +63,86 @@ class CommitRecord(msgspec.Struct, frozen=True):
             return ()
         return tuple(file for file in self.files if file.data_change)
 
+    @property
+    def seconds(self) -> float:
+        """When it was made, seconds since 1970; 0 where it does not say."""
+        return float(self.facts.get("timestamp", 0)) / 1000
+
 
 def path(table: str, version: int) -> str:
     """Return the key of a commit's file."""
     return f"{table}/{LOG}/{version:020}.json"
 
 
-def birth(lake: Lake, table: str) -> tuple[int, int] | None:
-    """Return what tells a table from one rebuilt in its place, or None where there is none."""
+def checkpoint(table: str, version: int) -> str:
+    """Return the key of a checkpoint."""
+    return f"{table}/{LOG}/{version:020}{CHECKPOINT}"
+
+
+def pointer(table: str) -> str:
+    """Return the key of the file that names the newest checkpoint."""
+    return f"{table}/{LOG}/_last_checkpoint"
+
+
+def sync_checkpoint(lake: Lake, table: str, version: int) -> None:
+    """Make a checkpoint durable, its pointer too."""
+    lake.sync([checkpoint(table, version), pointer(table)])
+
+
+def checkpoints(lake: Lake, table: str) -> list[int]:
+    """Return the versions that have a checkpoint of one file, ascending."""
+    return [
+        int(name[:20])
+        for name in lake.children(f"{table}/{LOG}")
+        if name[:20].isdecimal() and name[20:] == CHECKPOINT
+    ]
+
+
+def identity(lake: Lake, table: str, version: int) -> Identity | None:
+    """Return what tells a commit from one of a table rebuilt in its place; None: there is none."""
     try:
-        status = lake.path(path(table, 0)).stat()
+        status = lake.path(path(table, version)).stat()
     except (FileNotFoundError, NotADirectoryError):
         return None
     return status.st_ino, status.st_mtime_ns
 
 
+def versions(lake: Lake, table: str) -> list[int]:
+    """Return the versions that the table's log has a file of, ascending."""
+    return [
+        int(name[:20])
+        for name in lake.children(f"{table}/{LOG}")
+        if len(name) == 25 and name[:20].isdecimal() and name.endswith(".json")
+    ]
+
+
 def newest(lake: Lake, table: str) -> int | None:
     """Return the highest version that the table's log has a file of, or None."""
-    versions = [
-        name[:20]
-        for name in lake.children(f"{table}/{LOG}")
-        if len(name) == 25 and name[:20].isdecimal()
-    ]
-    return int(versions[-1]) if versions else None
+    found = versions(lake, table)
+    return found[-1] if found else None
+
+
+def exists(lake: Lake, table: str) -> bool:
+    """Tell whether a folder is a table: its log has a commit."""
+    return lake.exists(path(table, 0)) or newest(lake, table) is not None
 
 
 def read(lake: Lake, table: str, version: int) -> CommitRecord:
-    """Return a commit; TableBroken where it is gone or torn."""
+    """Return a commit; TableBroken where it is gone or damaged."""
     content = lake.get(path(table, version))
     if content is None:
         raise TableBroken(
-            table=table, reason=f"the commit of version {version} is gone; rebuild it"
+            table=table,
+            reason=f"the commit of version {version} is gone; rebuild the table from upstream",
         )
     try:
         return _parse(version, content)
-    except (msgspec.DecodeError, KeyError, TypeError) as error:
-        raise TableBroken(
-            table=table, reason=f"the commit of version {version} is torn: {error}"
-        ) from error
+    except (msgspec.DecodeError, UnicodeDecodeError, KeyError, TypeError, AttributeError) as error:
+        reason = (
+            f"{path(table, version)}, the commit of version {version}, is torn ({error}); put a"
+            " copy of it back, or rebuild the table from upstream"
+        )
+        raise TableBroken(table=table, reason=reason) from error
 
 
 def is_plain(delta: DeltaTable) -> bool:
@@ -111,32 +150,6 @@ def is_plain(delta: DeltaTable) -> bool:
     protocol = delta.protocol()
     lowest = protocol.min_reader_version == 1 and protocol.min_writer_version <= 2
     return lowest and not delta.metadata().partition_columns
-
-
-def mend(lake: Lake, table: str) -> bool:
-    """Set aside a newest commit or checkpoint that a power cut tore; make a whole one durable.
-
-    Tells whether the table is there then: its first commit may be the torn one.
-
-    Its plan is there still, so the stage commits it again with the same rows. An
-    earlier commit cannot be torn: a writer syncs each before the next.
-    """
-    if not os.access(lake.path(f"{table}/{LOG}"), os.W_OK):
-        return True
-    with _alone(lake, table):
-        _mend_checkpoint(lake, table)
-        version = newest(lake, table)
-        if version is not None and _torn(lake, table, version):
-            _set_aside(lake, path(table, version))
-            version = newest(lake, table)
-        elif version is not None:
-            lake.sync(_written(lake, table, version))
-    return version is not None
-
-
-def sync_checkpoint(lake: Lake, table: str, version: int) -> None:
-    """Make a checkpoint durable, its pointer too."""
-    lake.sync([_checkpoint(table, version), _pointer(table)])
 
 
 def _parse(version: int, content: bytes) -> CommitRecord:
@@ -149,12 +162,12 @@ def _parse(version: int, content: bytes) -> CommitRecord:
     return CommitRecord(
         version,
         files=tuple(_added(each["add"]) for each in actions if "add" in each),
+        removed=tuple(_removed(each["remove"]) for each in actions if "remove" in each),
         facts=facts,
         committed={
             each["txn"]["appId"]: each["txn"]["version"] for each in actions if "txn" in each
         },
         changes_table=any("metaData" in each or "protocol" in each for each in actions),
-        removed=tuple(_removed(each["remove"]) for each in actions if "remove" in each),
     )
 
 
@@ -164,72 +177,3 @@ def _added(add: dict[str, Any]) -> AddedFile:
 
 def _removed(remove: dict[str, Any]) -> RemovedFile:
     return RemovedFile(unquote(remove["path"]), remove["dataChange"])
-
-
-@contextmanager
-def _alone(lake: Lake, table: str) -> Iterator[None]:
-    """Keep others from mending, so that nobody sets aside what another has written anew."""
-    descriptor = os.open(lake.path(f"{table}/{LOG}/{LOCK}"), os.O_RDWR | os.O_CREAT, 0o644)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
-
-
-def _torn(lake: Lake, table: str, version: int) -> bool:
-    try:
-        record = read(lake, table, version)
-    except TableBroken:
-        return True
-    return not all(_whole(lake, f"{table}/{file.path}", file.size) for file in record.files)
-
-
-def _whole(lake: Lake, key: str, size: int) -> bool:
-    """Tell whether a Parquet file has its size and its end."""
-    try:
-        with lake.path(key).open("rb") as file:
-            if file.seek(0, os.SEEK_END) != size:
-                return False
-            file.seek(-len(PARQUET), os.SEEK_END)
-            return file.read() == PARQUET
-    except FileNotFoundError:
-        return False
-
-
-def _mend_checkpoint(lake: Lake, table: str) -> None:
-    content = lake.get(_pointer(table))
-    if content is None:
-        return
-    try:
-        pointer = msgspec.json.decode(content)
-        checkpoint = _checkpoint(table, pointer["version"])
-        broken = "parts" not in pointer and not _whole(lake, checkpoint, lake.size(checkpoint))
-    except (msgspec.DecodeError, KeyError, TypeError, OSError):
-        broken = True
-        checkpoint = ""
-    if broken:
-        _set_aside(lake, _pointer(table))
-        if checkpoint:
-            _set_aside(lake, checkpoint)
-
-
-def _written(lake: Lake, table: str, version: int) -> list[str]:
-    record = read(lake, table, version)
-    return [*(f"{table}/{file.path}" for file in record.files), path(table, version)]
-
-
-def _set_aside(lake: Lake, key: str) -> None:
-    """Take a torn file out of the table's sight, for whoever wants to look at it."""
-    torn = lake.path(key)
-    torn.rename(torn.with_name(f"{torn.name}{TORN}"))
-    sync_folder(torn.parent)
-    logger("lake").warning("torn_file_set_aside", file=key)
-
-
-def _checkpoint(table: str, version: int) -> str:
-    return f"{table}/{LOG}/{version:020}.checkpoint.parquet"
-
-
-def _pointer(table: str) -> str:
-    return f"{table}/{LOG}/_last_checkpoint"

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import threading
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import unquote
 
 import msgspec
 from deltalake import DeltaTable, Schema
-from deltalake.exceptions import CommitFailedError, DeltaError
+from deltalake.exceptions import CommitFailedError
 
 from pinlake.errors import TableBroken
-from pinlake.lake import commits, draft, types
+from pinlake.lake import commits, draft, mending, opening, types
+from pinlake.lake.commits import Identity
 from pinlake.lake.draft import DraftTable
 from pinlake.lake.store import Lake
 
@@ -26,29 +30,43 @@ class Head(msgspec.Struct, frozen=True):
     schema: Schema
 
 
+class LiveFile(msgspec.Struct, frozen=True):
+    """A file of the newest version: its bytes, and its rows by its statistics."""
+
+    size: int
+    rows: int
+
+
 class Handle:
     """One table of one lake. Hold ``lock`` while you use it.
 
     The newest version is found by reading the commits that are new since the
-    last look, which costs the same however many files the table has.
+    last look, which costs the same however many files and versions the table
+    has. A newest commit that a power cut tore is passed over; only a writer
+    (``writing``) sets it aside.
     """
 
     def __init__(self, lake: Lake, table: str) -> None:
         self.lock = threading.RLock()
         self._lake, self._table = lake, table
-        self._birth: tuple[int, int] | None = None
         self._delta: DeltaTable | None = None
         self._head: Head | None = None
+        self._live: dict[str, LiveFile] = {}
         self._committed: dict[str, int | None] = {}
         self._drafts: tuple[str, DraftTable] | None = None
+        self._newest: Identity | None = None
+        self._torn: Identity | None = None
+        self._mended = False
 
-    def newest(self) -> Head | None:
+    def newest(self, *, writing: bool = False) -> Head | None:
         """Return where the table stands now, or None where there is none."""
-        birth = commits.birth(self._lake, self._table)
-        if birth is None:
-            self._close()
-        elif birth != self._birth or not self._follow():
+        if self._head is None or not self._follow():
             self._open()
+        if writing and not self._mended:
+            draft.sweep(self._lake, self._table)
+            if mending.mend(self._lake, self._table):
+                self._open()
+            self._mended = True
         return self._head
 
     def create(self, schema: Schema) -> Head:
@@ -72,20 +90,24 @@ class Handle:
             self._committed[app_id] = self._delta.transaction_version(app_id)
         return self._committed[app_id]
 
-    def delta(self, version: int | None = None) -> DeltaTable | None:
-        """Return the table with its files at a version (None: the newest), or None."""
-        head = self.newest()
-        if head is None or self._delta is None:
-            return None
-        if version is not None and version != head.version:
-            return self._load(version)
-        self._delta.update_incremental()
-        return self._delta
+    @property
+    def live(self) -> Mapping[str, LiveFile]:
+        """The files of the version that ``newest`` told last, by their paths below the table."""
+        return self._live
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether the live files' rows are the table's rows."""
+        assert self._delta is not None
+        return commits.is_plain(self._delta)
+
+    def at(self, version: int) -> DeltaTable:
+        """Return the table at an older version; TableBroken where it cannot be opened."""
+        return opening.load(self._lake, self._table, version)
 
     def drafts(self, schema: Schema) -> DraftTable:
         """Return where commits of this schema are drafted; TableBroken where appends need more."""
-        assert self._delta is not None
-        if not commits.is_plain(self._delta):
+        if not self.is_plain:
             reason = "another writer gave it partitions or table features; append with that one"
             raise TableBroken(table=self._table, reason=reason)
         columns = types.columns(schema)
@@ -94,51 +116,70 @@ class Handle:
         return self._drafts[1]
 
     def checkpoint(self, version: int) -> None:
-        """Write the table's state at its newest version, so that opening it stays cheap."""
-        delta = self._load(version)
-        delta.create_checkpoint()
+        """Write the table's state at a version, so that opening it stays cheap."""
+        self.at(version).create_checkpoint()
         commits.sync_checkpoint(self._lake, self._table, version)
 
     def _follow(self) -> bool:
         """Read the commits after the one at hand; False where only opening anew tells the state."""
         head = self._head
-        if head is None or not self._lake.exists(commits.path(self._table, head.version)):
+        if head is None or self._identity(head.version) != self._newest:
             return False
         version = head.version
-        while self._lake.exists(commits.path(self._table, version + 1)):
+        while found := self._identity(version + 1):
+            if found == self._torn:
+                break
             record = commits.read(self._lake, self._table, version + 1)
             if record.changes_table:
                 return False
-            self._committed.update(record.committed)
-            version += 1
+            self._take(record)
+            version, self._newest = version + 1, found
         self._head = msgspec.structs.replace(head, version=version)
         return True
 
+    def _take(self, record: commits.CommitRecord) -> None:
+        self._committed.update(record.committed)
+        for gone in record.removed:
+            self._live.pop(gone.path, None)
+        for file in record.files:
+            self._live[file.path] = LiveFile(file.size, file.rows)
+
     def _open(self) -> None:
         self._close()
-        draft.sweep(self._lake, self._table)
-        if not commits.mend(self._lake, self._table):
+        version = commits.newest(self._lake, self._table)
+        if version is not None and mending.is_torn(self._lake, self._table, version):
+            self._torn = self._identity(version)
+            version = version - 1 if version else None
+        if version is None:
             return
-        delta = self._load(None)
-        self._birth = commits.birth(self._lake, self._table)
-        self._delta = delta
+        delta, behind = opening.newest(self._lake, self._table, version)
+        self._delta, self._live = delta, _live(delta)
+        self._newest = self._identity(delta.version())
         self._head = Head(str(delta.metadata().id), delta.version(), delta.schema())
+        if behind and not self._follow():
+            reason = "its newest checkpoint is damaged, and its columns have changed since"
+            raise TableBroken(table=self._table, reason=reason)
 
     def _close(self) -> None:
         if self._drafts is not None:
             self._drafts[1].close()
-        self._birth = self._delta = self._head = self._drafts = None
-        self._committed = {}
+        self._delta = self._head = self._drafts = self._newest = self._torn = None
+        self._live, self._committed = {}, {}
+        self._mended = False
 
-    def _load(self, version: int | None) -> DeltaTable:
-        try:
-            return DeltaTable(
-                self._lake.table_url(self._table),
-                version=version,
-                storage_options=self._lake.storage_options,
-            )
-        except DeltaError as error:
-            raise TableBroken(table=self._table, reason=error) from error
+    def _identity(self, version: int) -> Identity | None:
+        return commits.identity(self._lake, self._table, version)
+
+
+def _live(delta: DeltaTable) -> dict[str, LiveFile]:
+    actions: Any = delta.get_add_actions(flatten=True)
+    paths, sizes, rows = (
+        actions.column(name).to_pylist() for name in ("path", "size_bytes", "num_records")
+    )
+    return {
+        unquote(path): LiveFile(size, count or 0)
+        for path, size, count in zip(paths, sizes, rows, strict=True)
+    }
 
 
 _handles: dict[tuple[str, str], Handle] = {}

@@ -91,7 +91,7 @@ def commit(
     with handle.lock:
         draft: Draft | None = None
         while True:
-            at = handle.newest() or handle.create(schema)
+            at = handle.newest(writing=True) or handle.create(schema)
             _check_columns(table, at, schema)
             if number <= (handle.committed(app_id) or 0):
                 lake.sync_names(f"{table}/{commits.LOG}")
@@ -125,16 +125,18 @@ def snapshot(lake: Lake, table: str, version: int | None = None) -> Snapshot | N
     """Return a table at a version (None: the newest), or None where there is no table."""
     handle = handle_of(lake, table)
     with handle.lock:
-        delta = handle.delta(version)
-        if delta is None:
+        head = handle.newest()
+        if head is None:
             return None
+        if version is not None and version != head.version:
+            return _snapshot_at(lake, table, handle.at(version))
         return Snapshot(
-            table_id=str(delta.metadata().id),
-            version=delta.version(),
-            schema=delta.schema(),
-            files=tuple(unquote(uri) for uri in delta.file_uris()),
+            table_id=head.table_id,
+            version=head.version,
+            schema=head.schema,
+            files=tuple(str(lake.path(f"{table}/{path}")) for path in handle.live),
             url=lake.table_url(table),
-            plain=commits.is_plain(delta),
+            plain=handle.is_plain,
         )
 
 
@@ -142,12 +144,12 @@ def size(lake: Lake, table: str) -> Size | None:
     """Return how much a table holds, from its log alone, or None where there is no table."""
     handle = handle_of(lake, table)
     with handle.lock:
-        delta = handle.delta()
-        if delta is None:
+        head = handle.newest()
+        if head is None:
             return None
-        actions: Any = delta.get_add_actions(flatten=True)
-        rows, sizes = (actions.column(name).to_pylist() for name in ("num_records", "size_bytes"))
-        return Size(delta.version(), sum(rows), len(rows), sum(sizes))
+        files = handle.live.values()
+        rows, sizes = sum(each.rows for each in files), sum(each.size for each in files)
+        return Size(head.version, rows, len(files), sizes)
 
 
 def added(lake: Lake, table: str, after: int | None, upto: int) -> Sequence[str]:
@@ -174,7 +176,7 @@ def names(lake: Lake) -> list[str]:
     """Return every table of the lake as ``folder/name``, sorted."""
     folders = [*FOLDERS, *(f"quarantine/{stage}" for stage in lake.children("quarantine"))]
     tables = [f"{folder}/{name}" for folder in folders for name in lake.children(folder)]
-    return sorted(table for table in tables if commits.birth(lake, table) is not None)
+    return sorted(table for table in tables if commits.exists(lake, table))
 
 
 def read(connection: Any, snapshot: Snapshot) -> Any:
@@ -188,6 +190,17 @@ def read(connection: Any, snapshot: Snapshot) -> Any:
         return connection.read_parquet(list(snapshot.files), union_by_name=True)
     scan: Any = DeltaTable(snapshot.url, version=snapshot.version).scan()
     return connection.from_arrow(scan.read_all())
+
+
+def _snapshot_at(lake: Lake, table: str, delta: DeltaTable) -> Snapshot:
+    return Snapshot(
+        table_id=str(delta.metadata().id),
+        version=delta.version(),
+        schema=delta.schema(),
+        files=tuple(unquote(uri) for uri in delta.file_uris()),
+        url=lake.table_url(table),
+        plain=commits.is_plain(delta),
+    )
 
 
 def _check_columns(table: str, at: Head, wanted: Schema) -> None:
