@@ -151,6 +151,16 @@ class ColumnsChanged(PinlakeError):
     """
 
 
+class ColumnsUnfit(ColumnsChanged):
+    """{table} cannot follow its data set: {reason}. Give the data set its old columns again;
+    or rebuild the table and what is made of it: stop the stage, delete the table's folder, its
+    quarantine and its progress, and start the stage.
+
+    A column may be added and a type may become wider; everything else changes what
+    the rows that are there mean.
+    """
+
+
 class SqlRefused(PinlakeError):
     """{where}:{line}: {reason}."""
 

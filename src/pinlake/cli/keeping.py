@@ -1,4 +1,4 @@
-"""Commands that keep a home in order: check."""
+"""Commands that keep a home in order: check, erase."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from pinlake.cli.app import JsonOption
+from pinlake.cli.app import DatasetOption, HomeOption, JsonOption, opened
 
 commands = typer.Typer()
 
@@ -31,3 +31,25 @@ def check(
     if faults:
         raise typer.Exit(1)
     presenter.say(f"{path}: nothing to mend", faults=0)
+
+
+@commands.command()
+def erase(
+    table: Annotated[str, typer.Argument(help="A table of the data set.")],
+    key: Annotated[
+        str, typer.Option(help="The key in the cleaned table, as it is printed.", metavar="K")
+    ],
+    home: HomeOption = None,
+    dataset: DatasetOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Erase every record of one key: log, objects, tables, quarantine, old versions.
+
+    The gateway and the stages must not run meanwhile. It can't be undone.
+
+    Example: `pinlake erase user --key 7528`
+    """
+    from pinlake.run.erase import run_erase
+    from pinlake.run.present import Presenter
+
+    Presenter(json=json).report(run_erase(*opened(home, dataset, create=False), table, key))

@@ -27,7 +27,8 @@ from pinlake.lake.store import ArrowStream, Lake
 _HOOKS = PostCommitHookProperties(create_checkpoint=False, cleanup_expired_logs=False)
 _PARQUET = WriterProperties(max_row_group_size=131_072)
 """Readers work on row groups side by side: a file of one group is read by one core alone."""
-_FOLDER = re.compile(r"_draft-(?P<process>\d+)-(?P<life>[0-9a-f]{8})-\d+\Z")
+PREFIX = "_draft-"
+_FOLDER = re.compile(rf"{PREFIX}(?P<process>\d+)-(?P<life>[0-9a-f]{{8}})-\d+\Z")
 _life = uuid.uuid4().hex[:8]
 """Tells this process from a former one of the same number, as in a container."""
 _numbers = itertools.count()
@@ -50,7 +51,7 @@ class DraftTable:
 
     def __init__(self, lake: Lake, table: str, schema: Schema) -> None:
         self._lake, self._table, self._schema = lake, table, schema
-        self._folder = f"{table}/_draft-{os.getpid()}-{_life}-{next(_numbers)}"
+        self._folder = f"{table}/{PREFIX}{os.getpid()}-{_life}-{next(_numbers)}"
         lake.make_folder(self._folder)
         DeltaTable.create(lake.table_url(self._folder), schema)
 
