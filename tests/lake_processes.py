@@ -101,11 +101,12 @@ def commit_until_killed(folder, steps, numbers):
         )
 
 
-def run_stage_until_killed(folder, stage, steps):
+def run_stage_until_killed(folder, stage, steps, connector=""):
     """Run a stage once over the home of ``stage_homes``; die at a step on the disk."""
     import stage_homes
     from pinlake.stage import start
 
     home, dataset = stage_homes.open_home(Path(folder))
+    home = home.with_connector(Path(connector)) if connector else home
     start.Lake = lambda _url: KillingLake(folder + "/home/lake", steps)
     stage_homes.once(stage, home, dataset)
