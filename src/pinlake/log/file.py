@@ -86,7 +86,18 @@ def unusable(path: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.DatabaseError as error:
-        raise LogUnusable(path=path, reason=error) from error
+        raise LogUnusable(path=path, reason=_told(path, error)) from error
+
+
+def _told(path: Path, error: sqlite3.DatabaseError) -> str:
+    if path.is_dir():
+        return f"it is a folder ({error})"
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    if code == sqlite3.SQLITE_CORRUPT:
+        return f"it is damaged or cut short ({error}), bring back a copy of it if there is one"
+    if code in {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN}:
+        return f"it cannot be written here ({error}), let this user write it and its folder"
+    return str(error)
 
 
 @contextmanager
