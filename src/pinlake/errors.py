@@ -55,8 +55,8 @@ class HomeUnusable(PinlakeError):
 
 
 class HomeVersion(PinlakeError):
-    """{home} was written in format {found}, this pinlake reads format {known}:
-    use the version that wrote it, or start a new home.
+    """{home} was written in format {found} by pinlake {by}, this one reads format {known} and
+    older: use the version that wrote it, or start a new home.
     """
 
 

@@ -34,9 +34,10 @@ class Cleaning:
         self.connection, self.table = connection, table
         where = str(table.clean_path) or table.name
         self._cleaned = dialect.with_provenance(table.clean_sql, PROVENANCE, "duckdb", where)
-        self._empty_batch().create_view(table.name, replace=True)
+        batch = self._empty_batch()
+        batch.create_view(table.name, replace=True)
         plain = connection.sql(dialect.to_duckdb(table.clean_sql, where))
-        self.schema = schema.of(plain)
+        self.batch_schema, self.schema = schema.of(batch), schema.of(plain, table.key)
         self._columns = ", ".join(f"cleaned.{name(column)}" for column in plain.columns)
         kind = str(plain.dtypes[plain.columns.index(table.key)])
         self.index = KeyIndex(connection, lake, output, table.key, kind=kind, folder=spill)

@@ -18,9 +18,9 @@ from pinlake.engine.quarantine import Rejected
 from pinlake.engine.records import Decoded
 from pinlake.engine.values import joined
 from pinlake.errors import TableExchanged
-from pinlake.lake import tables
+from pinlake.lake import evolution, tables
 from pinlake.lake.store import Lake
-from pinlake.lake.tables import Snapshot
+from pinlake.lake.tables import Head, Snapshot
 from pinlake.log.base import LogReader
 
 UNROUTED = "_unrouted"
@@ -109,9 +109,11 @@ class DuckdbEngine:
         return self._append(step, Decoded(decoded.values, rejected), of_stream=False)
 
     def _clean(self, step: Step, given: Versions) -> Outcome:
-        snapshot = _checked(step, given, tables.snapshot(self.lake, given.table))
+        head = _checked(step, given, tables.head(self.lake, given.table))
+        declared = self._cleaning(step).batch_schema
+        evolution.check_readable(given.table, head.schema, declared)
         files = tables.added(self.lake, given.table, given.after, given.upto)
-        batch = msgspec.structs.replace(snapshot, files=tuple(files))
+        batch = Snapshot(head.table_id, head.version, declared, tuple(files))
         return self._cleaned(step, tables.read(self.connection, batch), ())
 
     def _stream(self, step: Step, given: LogRanges) -> Outcome:
@@ -138,15 +140,18 @@ class DuckdbEngine:
     def _append(self, step: Step, decoded: Decoded, *, of_stream: bool) -> Outcome:
         """Commit a batch's rows as they are decoded."""
         rows = records.rows(self.connection, step.table, decoded.values, of_stream=of_stream)
+        kind = schema.of(rows)
+        evolution.follow(self.lake, step.output, kind, self.connection)
         self._quarantine(step, decoded.rejected)
         outcome = Outcome(step.number, len(decoded.values), 0, len(decoded.rejected), None)
-        return self._commit(step, schema.of(rows), rows, outcome)
+        return self._commit(step, kind, rows, outcome)
 
     def _cleaned(
         self, step: Step, batch: DuckDBPyRelation, rejected: tuple[Rejected, ...]
     ) -> Outcome:
         """Commit what a batch's cleaning gives, one row a key."""
         cleaning = self._cleaning(step)
+        evolution.follow(self.lake, step.output, cleaning.schema, self.connection)
         rejected += cleaning.take(batch)
         self._quarantine(step, rejected)
         rows = cleaning.count()
@@ -202,8 +207,8 @@ def _marked(step: Step) -> str:
     return step.quarantine if step.table.name == UNROUTED else step.output
 
 
-def _checked(step: Step, given: Versions, found: Snapshot | None) -> Snapshot:
-    """Return the snapshot of the table that the step was planned on."""
+def _checked(step: Step, given: Versions, found: Head | None) -> Head:
+    """Return where the table stands that the step was planned on."""
     if found is not None and found.table_id == given.table_id:
         return found
     raise TableExchanged(

@@ -19,6 +19,8 @@ from pinlake.lake.tables import Snapshot
 
 WORTH_STORING = 2_000
 """Scanning so many keys costs about as much as looking up one that is stored (3 to 6 us)."""
+WORTH_FILTERING = 5_000
+"""From so many keys on DuckDB's Bloom filter of them halves the time of scanning the index."""
 PART = 50_000
 """How many keys are stored with a batch: about 40 ms, so that no batch waits for all of them."""
 
@@ -82,7 +84,7 @@ class KeyIndex:
         self._follow()
         self._read(low, high)
         if self._stored is None and not self._worth_storing(rows):
-            return self._name
+            return self._scanned(keys, rows)
         try:
             self._store()
             return self._look_up(keys)
@@ -189,6 +191,12 @@ class KeyIndex:
     def _insert(self, statement: str, **names: str) -> None:
         ((count,),) = self._run(statement, None, **names).fetchall()
         self._count += count
+
+    def _scanned(self, keys: str, rows: int) -> str:
+        if not WORTH_FILTERING <= rows < self._count:
+            return self._name
+        self._run("scan", held=self._held, keys=keys)
+        return self._held
 
     def _worth_storing(self, rows: int) -> bool:
         return self._form is not None and 0 < rows * WORTH_STORING < self._count

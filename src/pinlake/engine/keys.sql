@@ -22,6 +22,9 @@ INSERT INTO {index} SELECT key FROM {keys}
 -- name: extent
 SELECT count(*), min(key), max(key) FROM {keys}
 
+-- name: scan
+CREATE OR REPLACE TEMP TABLE {held} AS SELECT key FROM {index} SEMI JOIN {keys} USING (key)
+
 -- In order, so that storing the keys goes through the file from its start to its end.
 -- name: sort
 CREATE OR REPLACE TEMP TABLE {index} AS SELECT key FROM {index} ORDER BY key

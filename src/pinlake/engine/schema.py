@@ -8,6 +8,8 @@ from typing import Any
 from deltalake import Schema
 from duckdb import DuckDBPyRelation
 
+from pinlake.lake import types
+
 _DELTA = {
     "varchar": "string",
     "json": "string",
@@ -26,11 +28,16 @@ _DELTA = {
 protocol has none, so times are TIMESTAMPTZ."""
 
 
-def of(relation: DuckDBPyRelation) -> Schema:
-    """Return the Delta schema of a relation. Raises TypeError for what Delta cannot hold."""
-    return Schema.from_json(
-        json.dumps(_struct(zip(relation.columns, relation.dtypes, strict=True)))
-    )
+def of(relation: DuckDBPyRelation, key: str | None = None) -> Schema:
+    """Return the Delta schema of a relation, with its key marked.
+
+    Raises TypeError for what Delta cannot hold.
+    """
+    tree = _struct(zip(relation.columns, relation.dtypes, strict=True))
+    for field in tree["fields"]:
+        if field["name"] == key:
+            field["metadata"][types.KEY] = True
+    return Schema.from_json(json.dumps(tree))
 
 
 def _struct(fields: Any) -> dict[str, Any]:

@@ -182,12 +182,14 @@ def names(lake: Lake) -> list[str]:
 def read(connection: Any, snapshot: Snapshot) -> Any:
     """Return the rows of a snapshot as a DuckDB relation. The only reader of tables.
 
-    A table without rows is an empty relation with the table's columns and types.
+    It has the columns and types of the snapshot's schema, also where files are older
+    than a column, and where there are no rows.
     """
     if not snapshot.files:
         return connection.sql(types.empty_select(snapshot.schema))
     if snapshot.plain:
-        return connection.read_parquet(list(snapshot.files), union_by_name=True)
+        found = connection.read_parquet(list(snapshot.files), union_by_name=True)
+        return types.fitted(found, snapshot.schema)
     scan: Any = DeltaTable(snapshot.url, version=snapshot.version).scan()
     return connection.from_arrow(scan.read_all())
 
