@@ -4,25 +4,48 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Callable, Mapping
+from importlib.metadata import version
 from pathlib import Path
 
 import msgspec
+from msgspec.structs import replace
 
 from pinlake import dataset as datasets
 from pinlake.dataset import Dataset
 from pinlake.errors import HomeForeign, HomeMissing, HomeUnusable, HomeVersion
 from pinlake.settings import Home, read
+from pinlake.telemetry import logger
 
-FORMAT = 1
+FORMAT = 2
+"""2 says which pinlake wrote the home, so that an older one can name it. The log in it has a
+format of its own."""
+
 FILE = "home.json"
 DEFAULT_DATASET = "pinterest"
 
 
 class HomeRecord(msgspec.Struct, frozen=True):
-    """What ``home.json`` says. ``dataset`` is a shipped name or a folder's absolute path."""
+    """What ``home.json`` says, in the newest format.
+
+    ``dataset`` is a shipped name or a folder's absolute path, ``written_by`` the
+    version of pinlake that made the home or took it to its format.
+    """
 
     format: int
     dataset: str
+    written_by: str = ""
+
+
+Upgrade = Callable[[HomeRecord], HomeRecord]
+
+
+def _name_the_version(record: HomeRecord) -> HomeRecord:
+    return replace(record, format=2, written_by=version("pinlake"))
+
+
+UPGRADES: Mapping[int, Upgrade] = {1: _name_the_version}
+"""How to take a home of each older format one format further."""
 
 
 def open_home(
@@ -40,9 +63,11 @@ def open_home(
     if held is None:
         if not create:
             raise HomeMissing(home=home.path)
-        held = _record(home, HomeRecord(FORMAT, wanted))
+        held = _record(home, HomeRecord(FORMAT, wanted, version("pinlake")))
     if held.dataset != wanted:
         raise HomeForeign(home=home.path, held=held.dataset, wanted=wanted)
+    if held.format < FORMAT:
+        _upgrade(home, held)
     return home, datasets.load(held.dataset)
 
 
@@ -55,9 +80,19 @@ def recorded(home: Home) -> HomeRecord | None:
         return None
     except (OSError, msgspec.MsgspecError) as error:
         raise HomeUnusable(home=home.path, reason=f"{FILE}: {error}") from error
-    if record.format != FORMAT:
-        raise HomeVersion(home=home.path, found=record.format, known=FORMAT)
+    if record.format != FORMAT and record.format not in UPGRADES:
+        by = record.written_by or "one that this version does not know"
+        raise HomeVersion(home=home.path, found=record.format, known=FORMAT, by=by)
     return record
+
+
+def _upgrade(home: Home, record: HomeRecord) -> None:
+    """Write the record anew, format by format; a home that cannot be written is only read."""
+    while record.format < FORMAT:
+        record = UPGRADES[record.format](record)
+    with contextlib.suppress(OSError):
+        _draft(home, record).replace(home.path / FILE)
+        logger("home").info("home_upgraded", home=str(home.path), format=FORMAT)
 
 
 def _identity(name: str) -> str:
@@ -72,8 +107,7 @@ def _record(home: Home, record: HomeRecord) -> HomeRecord:
     datasets.load(record.dataset)
     try:
         home.path.mkdir(parents=True, exist_ok=True)
-        draft = home.path / f".{FILE}.{os.getpid()}"
-        draft.write_bytes(msgspec.json.encode(record) + b"\n")
+        draft = _draft(home, record)
         with contextlib.suppress(FileExistsError):
             os.link(draft, home.path / FILE)
         draft.unlink()
@@ -82,3 +116,9 @@ def _record(home: Home, record: HomeRecord) -> HomeRecord:
     standing = recorded(home)
     assert standing is not None
     return standing
+
+
+def _draft(home: Home, record: HomeRecord) -> Path:
+    draft = home.path / f".{FILE}.{os.getpid()}"
+    draft.write_bytes(msgspec.json.encode(record) + b"\n")
+    return draft

@@ -1,9 +1,11 @@
 import multiprocessing
+from importlib.metadata import version
 
 import pytest
 
+from home_processes import name_of_dataset
 from pinlake.errors import HomeForeign, HomeMissing, HomeUnusable, HomeVersion
-from pinlake.home import open_home, recorded
+from pinlake.home import FORMAT, UPGRADES, HomeRecord, open_home, recorded
 
 
 @pytest.fixture(autouse=True)
@@ -38,10 +40,25 @@ def test_a_record_that_cannot_be_read_says_so(tmp_path, text):
         open_home(tmp_path)
 
 
-def test_a_home_of_another_format_is_refused(tmp_path):
-    (tmp_path / "home.json").write_text('{"format": 99, "dataset": "pinterest"}')
-    with pytest.raises(HomeVersion, match="99"):
-        open_home(tmp_path)
+@pytest.mark.parametrize("format_", [99, 0, -1])
+def test_a_home_of_an_unknown_format_is_refused_and_left_as_it_is(tmp_path, format_):
+    text = f'{{"format": {format_}, "dataset": "pinterest", "written_by": "9.1.0"}}'
+    (tmp_path / "home.json").write_text(text)
+    with pytest.raises(HomeVersion, match=rf"format {format_} by pinlake 9\.1\.0.*use the version"):
+        open_home(tmp_path, create=True)
+    assert (tmp_path / "home.json").read_text() == text
+
+
+def test_a_home_of_the_first_format_is_upgraded_where_it_stands(tmp_path):
+    (tmp_path / "home.json").write_text('{"format": 1, "dataset": "pinterest"}')
+    home, dataset = open_home(tmp_path)
+    assert dataset.name == "pinterest"
+    assert recorded(home) == HomeRecord(FORMAT, "pinterest", version("pinlake"))
+    assert [each.name for each in tmp_path.iterdir()] == ["home.json"]
+
+
+def test_every_older_format_has_an_upgrade():
+    assert sorted(UPGRADES) == list(range(1, FORMAT))
 
 
 def test_a_file_in_the_way_is_an_error_that_says_what_to_do(tmp_path):
@@ -52,10 +69,6 @@ def test_a_file_in_the_way_is_an_error_that_says_what_to_do(tmp_path):
 
 def test_processes_that_start_at_once_agree_on_one_home(tmp_path):
     with multiprocessing.get_context("spawn").Pool(4) as pool:
-        names = pool.map(_name_of, [tmp_path / "h"] * 8)
+        names = pool.map(name_of_dataset, [tmp_path / "h"] * 8)
     assert names == ["pinterest"] * 8
     assert [each.name for each in (tmp_path / "h").iterdir()] == ["home.json"]
-
-
-def _name_of(path):
-    return open_home(path, create=True)[1].name
