@@ -1,4 +1,4 @@
-"""Commands that keep a home in order: check, erase."""
+"""Commands that keep a home in order: check, doctor, maintain, erase."""
 
 from __future__ import annotations
 
@@ -34,6 +34,22 @@ def check(
 
 
 @commands.command()
+def maintain(
+    home: HomeOption = None, dataset: DatasetOption = None, json: JsonOption = False
+) -> None:
+    """Compact the tables' files, let go of old versions and sweep left-over files; for cron.
+
+    A table whose stage runs is left to that stage, which does the same by itself.
+
+    Example: `pinlake maintain`
+    """
+    from pinlake.run.maintain import maintain as maintain_home
+
+    if not maintain_home(*opened(home, dataset, create=False), json=json):
+        raise typer.Exit(1)
+
+
+@commands.command()
 def erase(
     table: Annotated[str, typer.Argument(help="A table of the data set.")],
     key: Annotated[
@@ -53,3 +69,22 @@ def erase(
     from pinlake.run.present import Presenter
 
     Presenter(json=json).report(run_erase(*opened(home, dataset, create=False), table, key))
+
+
+@commands.command()
+def doctor(
+    deep: Annotated[
+        bool, typer.Option("--deep", help="Read everything: objects and tables against the log.")
+    ] = False,
+    home: HomeOption = None,
+    dataset: DatasetOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Say what is wrong with a home and what to do about it; exit with 1 on an error.
+
+    Example: `pinlake doctor --deep`
+    """
+    from pinlake.run.doctor import run_doctor
+
+    if not run_doctor(home, dataset, deep=deep, json=json):
+        raise typer.Exit(1)

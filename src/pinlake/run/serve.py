@@ -8,6 +8,7 @@ from pinlake.dataset import Dataset
 from pinlake.gateway.serve import serve
 from pinlake.lake.store import Lake
 from pinlake.settings import Home
+from pinlake.stage.connector import connector_of
 from pinlake.stage.floor import Floor
 
 
@@ -26,7 +27,12 @@ def run_serve(
     Makes the data set's topics and streams for ``user_id``, if there is one.
     Raises what ``gateway.serve`` raises.
     """
-    floor = Floor(Lake(home.lake_url), dataset, stream_topics=home.settings.stream.topics)
+    floor = Floor(
+        Lake(home.lake_url),
+        dataset,
+        sunk=connector_of(home.settings.sink).takes,
+        stream_topics=home.settings.stream.topics,
+    )
     serve(
         home,
         host=host,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import msgspec
@@ -16,6 +16,7 @@ from pinlake.log.base import LogReader, PartitionState
 from pinlake.record import Kind, LogName, topic
 from pinlake.settings import Home
 from pinlake.stage.arrivals import Arrivals
+from pinlake.stage.connector import connector_of
 from pinlake.stage.load_source import behind
 from pinlake.stage.routes import Routes, routes
 
@@ -46,15 +47,16 @@ def status(home: Home, dataset: Dataset, log: LogReader | None = None) -> list[S
     """Return every stage's tables in the order of the flow; lags of the log need the log."""
     lake = Lake(home.lake_url)
     return [
-        *_sinks(lake, log),
+        *_sinks(lake, log, connector_of(home.settings.sink).takes),
         *_loads(lake, dataset, home.source_url),
         *_cleans(lake, dataset),
         *_streams(lake, dataset, log, topics=home.settings.stream.topics),
     ]
 
 
-def _sinks(lake: Lake, log: LogReader | None) -> list[StageStatus]:
-    names = set(progress.names(lake, "sink")) | set(log.names(Kind.TOPIC) if log else ())
+def _sinks(lake: Lake, log: LogReader | None, takes: Callable[[str], bool]) -> list[StageStatus]:
+    held = filter(takes, log.names(Kind.TOPIC)) if log else ()
+    names = {*progress.names(lake, "sink"), *held}
     found = []
     for name in sorted(names):
         plans = Plans(lake, "sink", name)

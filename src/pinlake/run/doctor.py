@@ -1,0 +1,112 @@
+"""``pinlake doctor``: what is wrong with a home, and what to do about it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, closing
+from pathlib import Path
+
+from pinlake import settings
+from pinlake.dataset import Dataset
+from pinlake.errors import HomeMissing, PinlakeError
+from pinlake.home import open_home
+from pinlake.lake.store import Lake
+from pinlake.log.base import LogReader
+from pinlake.log.open import open_reader
+from pinlake.run import doctor_deep, doctor_place, doctor_stages, doctor_tables
+from pinlake.run.finding import Finding
+from pinlake.run.patient import Patient
+from pinlake.run.present import Presenter
+from pinlake.settings import Home
+
+Check = Callable[[Patient], Iterator[Finding]]
+
+CHECKS: Mapping[str, Check] = {
+    "settings": doctor_place.connector,
+    "data set": doctor_place.dataset,
+    "port": doctor_place.port,
+    "log's writer": doctor_place.writer,
+    "disk": doctor_place.disk,
+    "log": doctor_place.log,
+    "clock": doctor_stages.clock,
+    "tables": doctor_tables.tables_open,
+    "left over": doctor_tables.left_over,
+    "stages": doctor_stages.lagging,
+    "retention": doctor_stages.retention,
+    "quarantine": doctor_tables.quarantined,
+}
+"""What is looked at, by name, in order."""
+
+DEEP: Mapping[str, Check] = {
+    "files": doctor_deep.files,
+    "objects": doctor_deep.objects_of_log,
+    "raw": doctor_deep.raw_of_objects,
+    "clean": doctor_deep.clean_of_raw,
+    "stream": doctor_deep.stream_of_log,
+}
+"""What ``--deep`` looks at besides; each reads everything."""
+
+
+def run_doctor(home: Path | None, dataset: str | None, *, deep: bool, json: bool) -> bool:
+    """Print what is found, one finding after another; tell whether nothing is an error."""
+    presenter, well = Presenter(json=json), True
+    for finding in examine(home, dataset, deep=deep):
+        well = well and finding.severity != "error"
+        presenter.report(finding)
+    return well
+
+
+def examine(
+    path: Path | None, dataset: str | None, *, deep: bool, now: Callable[[], float] = time.time
+) -> Iterator[Finding]:
+    """Yield what is found in a home; a check that fails is a finding too."""
+    try:
+        home = settings.read(path)
+    except PinlakeError as error:
+        yield Finding("error", "settings", str(error), "mend the setting; see `pinlake config`")
+        return
+    yield from _guarded("home", lambda _patient: doctor_place.writable(home), None)
+    try:
+        home, held = open_home(path, dataset)
+    except HomeMissing as error:
+        yield Finding("error", "home", str(error), "`pinlake demo` makes one")
+        return
+    except PinlakeError as error:
+        yield Finding("error", "home", str(error))
+        return
+    yield Finding("ok", "home", f"{home.path} holds the data set {held.name}")
+    with ExitStack() as opened:
+        yield from _of_home(opened, home, held, now, deep=deep)
+
+
+def _of_home(
+    opened: ExitStack, home: Home, held: Dataset, now: Callable[[], float], *, deep: bool
+) -> Iterator[Finding]:
+    try:
+        lake = Lake(home.lake_url)
+    except (PinlakeError, OSError) as error:
+        yield Finding("error", "lake", str(error), "mend the setting `lake`, or what lies there")
+        return
+    patient = Patient(home, held, lake, _log(opened, home), now)
+    for name, check in {**CHECKS, **(DEEP if deep else {})}.items():
+        yield from _guarded(name, check, patient)
+
+
+def _guarded(
+    name: str, check: Callable[..., Iterator[Finding]], patient: Patient | None
+) -> Iterator[Finding]:
+    """Yield a check's findings, of that name; what it raises is one."""
+    try:
+        for finding in check(patient):
+            yield Finding(finding.severity, name, finding.what, finding.do)
+    except Exception as error:  # noqa: BLE001 - what one check meets must not stop the others
+        yield Finding("error", name, str(error) or repr(error))
+
+
+def _log(opened: ExitStack, home: Home) -> LogReader | None:
+    """Return the log where it can be read; the check of the log says why it cannot."""
+    try:
+        return opened.enter_context(closing(open_reader(home.log_url)))
+    except PinlakeError:
+        return None

@@ -1,0 +1,123 @@
+"""Checks of the stages: who lags, what the log may soon forget, and the clock."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+from pinlake.lake import progress
+from pinlake.lake.progress import Plans
+from pinlake.log.base import LogReader
+from pinlake.record import Kind, LogName, Partition
+from pinlake.run.finding import Finding, command
+from pinlake.run.patient import Patient
+from pinlake.stage.connector import connector_of
+from pinlake.stage.floor import EVERYTHING, Floor
+from pinlake.stage.status import status
+
+SLACK_SECONDS = 60
+"""How far ahead a clock may be before it is worth a word."""
+HOUR_MS = 3_600_000
+STAGES = ("sink", "load", "clean", "stream")
+
+
+def lagging(patient: Patient) -> Iterator[Finding]:
+    """Tell which stage has something to do and does not run, or is behind for long."""
+    seen = False
+    for each in status(patient.home, patient.dataset, patient.log):
+        if not each.lag:
+            continue
+        seen = True
+        what = f"{each.stage} {each.table} is {each.lag:,} {each.unit} behind"
+        if each.running:
+            yield Finding("ok", "", f"{what}, and runs")
+            continue
+        words = [each.stage, each.table] if each.stage in {"load", "clean"} else [each.stage]
+        do = f"run it: {command(patient.home.path, *words, '--once')}, or `pinlake up` for ever"
+        yield Finding("warning", "", f"{what}, and no process runs it", do)
+    if not seen:
+        yield Finding("ok", "", "no stage is behind")
+
+
+def retention(patient: Patient) -> Iterator[Finding]:
+    """Tell which records are past retention and kept only for a stage that lags."""
+    log, limits = patient.log, patient.home.settings.log
+    if log is None:
+        return
+    settings = patient.home.settings
+    floor = Floor(
+        patient.lake,
+        patient.dataset,
+        sunk=connector_of(settings.sink).takes,
+        stream_topics=settings.stream.topics,
+    )
+    hours = {Kind.TOPIC: limits.retention_hours, Kind.STREAM: limits.stream_retention_hours}
+    for kind in Kind:
+        for name in log.names(kind) if hours[kind] else ():
+            yield from _kept(patient, log, floor, LogName(kind, name), hours[kind])
+
+
+def clock(patient: Patient) -> Iterator[Finding]:
+    """Compare the clock with the newest record and the newest plan."""
+    now = patient.now()
+    ahead = {**_records(patient.log), **_plans(patient)}
+    late = {what: at for what, at in ahead.items() if at > now + SLACK_SECONDS}
+    for what, at in late.items():
+        do = (
+            "set this machine's clock (`timedatectl`); until then retention and rotation by age "
+            "wait for it, and no record is lost"
+        )
+        told = f"{what} is of {_told(at)}, and this machine's clock says {_told(now)}"
+        yield Finding("warning", "", told, do)
+    if not late:
+        yield Finding("ok", "", "the clock is not behind the data")
+
+
+def _kept(
+    patient: Patient, log: LogReader, floor: Floor, name: LogName, hours: float
+) -> Iterator[Finding]:
+    before = int(patient.now() * 1000 - hours * HOUR_MS)
+    for state in log.describe(name).partitions:
+        partition = Partition(name, state.number)
+        if state.beginning == state.end:
+            continue
+        due = log.find_time(partition, before)
+        for each in floor.passed(partition, log.log_id(name)):
+            passed = state.beginning - 1 if each.position is None else each.position
+            if passed != EVERYTHING and passed + 1 < due:
+                what = (
+                    f"the log keeps {due - passed - 1:,} records of {partition} past their "
+                    f"{hours:g} hours, for {each.stage} {each.name} has not taken them"
+                )
+                do = f"run it: {command(patient.home.path, each.stage, '--once')}"
+                yield Finding("warning", "", what, do)
+
+
+def _records(log: LogReader | None) -> dict[str, float]:
+    """Return the time of the newest record of each topic and stream, in seconds."""
+    found = {}
+    for kind in Kind if log else ():
+        assert log is not None
+        for name in log.names(kind):
+            for state in log.describe(LogName(kind, name)).partitions:
+                if state.end > state.beginning:
+                    partition = Partition(LogName(kind, name), state.number)
+                    batch = log.read(partition, state.end - 2, 1)
+                    found[f"the newest record of {partition}"] = max(batch.times) / 1000
+    return found
+
+
+def _plans(patient: Patient) -> dict[str, float]:
+    """Return when the newest plan of each stage and table was written, in seconds."""
+    found = {}
+    for stage in STAGES:
+        for name in progress.names(patient.lake, stage):
+            plans = Plans(patient.lake, stage, name)
+            if (latest := plans.latest()) is not None:
+                path = patient.lake.path(f"{plans.folder}/{latest.number:020}.json")
+                found[f"the newest plan of {stage} {name}"] = path.stat().st_mtime
+    return found
+
+
+def _told(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat(sep=" ", timespec="seconds")

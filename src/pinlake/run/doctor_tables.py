@@ -1,0 +1,96 @@
+"""Checks of tables by their logs: whether they open, what lies around, what was refused."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from pinlake.errors import PinlakeError
+from pinlake.lake import commits, mending, tables
+from pinlake.run.finding import Finding, rebuild_clean, rebuild_raw, rebuild_stream
+from pinlake.run.patient import Patient
+
+MANY_REFUSED = 0.1
+REASONS = 3
+_BY_REASON = "reason, count(*) AS many"
+
+
+def tables_open(patient: Patient) -> Iterator[Finding]:
+    """Open each table, and look for its files."""
+    names = tables.names(patient.lake)
+    broken = 0
+    for table in names:
+        for finding in _of_table(patient, table):
+            broken += 1
+            yield finding
+    if not broken:
+        yield Finding("ok", "", f"{len(names)} tables open, and all their files are there")
+
+
+def left_over(patient: Patient) -> Iterator[Finding]:
+    """Look for files that were set aside as torn, and for drafts of writers that are gone."""
+    for table in tables.names(patient.lake):
+        torn = [
+            name
+            for name in patient.lake.children(f"{table}/{commits.LOG}")
+            if name.endswith(commits.TORN)
+        ]
+        if torn:
+            what = f"{table}: {', '.join(torn)} was torn by a power cut and set aside"
+            do = "its plan was carried out again; delete the file when you have seen enough"
+            yield Finding("warning", "", what, do)
+
+
+def quarantined(patient: Patient) -> Iterator[Finding]:
+    """Count what each stage could not make rows of, by reason."""
+    import duckdb
+
+    for table in tables.names(patient.lake):
+        folder, _, rest = table.partition("/")
+        snapshot = tables.snapshot(patient.lake, table) if folder == "quarantine" else None
+        if snapshot is None or not snapshot.files:
+            continue
+        rows = tables.read(duckdb, snapshot).aggregate(_BY_REASON, "reason")
+        found = sorted(((many, reason) for reason, many in rows.fetchall()), reverse=True)
+        total = sum(many for many, _ in found)
+        stage, _, name = rest.partition("/")
+        output = "raw" if stage == "load" else stage
+        held = tables.size(patient.lake, f"{output}/{name}")
+        much = total > MANY_REFUSED * (total + (held.rows if held else 0))
+        reasons = "; ".join(f"{many:,} {reason}" for many, reason in found[:REASONS])
+        do = "see the rows' reason and bytes; mend the producer, or the data set's columns"
+        yield Finding(
+            "warning" if much else "ok", "", f"{table}: {total:,} ({reasons})", do if much else ""
+        )
+
+
+def rebuild(patient: Patient, table: str) -> str:
+    """Say how to make a table again from what is upstream of it."""
+    folder, _, rest = table.partition("/")
+    if folder == "quarantine":
+        stage, _, rest = rest.partition("/")
+        folder = "raw" if stage == "load" else stage
+    how = {"raw": rebuild_raw, "clean": rebuild_clean, "stream": rebuild_stream}[folder]
+    return how(patient.home, rest)
+
+
+def _of_table(patient: Patient, table: str) -> Iterator[Finding]:
+    newest = commits.newest(patient.lake, table)
+    try:
+        snapshot = tables.snapshot(patient.lake, table)
+    except PinlakeError as error:
+        yield Finding("error", "", str(error), rebuild(patient, table))
+        return
+    if newest is not None and mending.is_torn(patient.lake, table, newest):
+        do = "the next run of its stage sets it aside and commits the same rows again"
+        yield Finding("warning", "", f"{table}: the newest commit, {newest}, is torn", do)
+        return
+    missing = [file for file in (snapshot.files if snapshot else ()) if not _is_there(file)]
+    if missing:
+        what = f"{table}: {len(missing)} of its files are gone, such as {missing[0]}"
+        do = f"put the files back from a copy; without one {rebuild(patient, table)}"
+        yield Finding("error", "", what, do)
+
+
+def _is_there(file: str) -> bool:
+    return Path(file.removeprefix("file://")).exists()
