@@ -10,7 +10,10 @@ from pinlake.dataset import Dataset, Table
 from pinlake.record import Kind, LogName, stream, topic
 
 UNROUTED = "_unrouted"
-"""The table of what no table's partition-key pattern takes in a shared stream."""
+"""The table of what no table's partition-key pattern takes in a shared stream.
+
+A stream of this very name, that nobody claims, is the table ``stream:_unrouted``.
+"""
 
 
 class Feed(msgspec.Struct, frozen=True, order=True):
@@ -53,7 +56,7 @@ def routes(dataset: Dataset, streams: Iterable[str], topics: Iterable[str] = ())
 def _of_stream(dataset: Dataset, name: str) -> list[tuple[Table, Feed]]:
     claims = dataset.tables_of_stream(name)
     if not claims:
-        return [(Table(name=name), Feed(stream(name)))]
+        return [(Table(name=f"stream:{name}" if name == UNROUTED else name), Feed(stream(name)))]
     patterns = tuple(sorted({takes for _, takes in claims if takes is not None}))
     feeds = [(table, _feed(name, takes, patterns)) for table, takes in claims]
     if all(takes is not None for _, takes in claims):
