@@ -1,0 +1,177 @@
+"""The services of a pipeline as real processes; each lives, is killed, and lives again at once."""
+
+import os
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+from harness.campaign import shim, wreck
+from harness.campaign.fates import SERVICES, Fates, shown
+
+PACE = {
+    "PINLAKE_SINK_FLUSH_SIZE": "200",
+    "PINLAKE_SINK_ROTATE_SECONDS": "0.2",
+    "PINLAKE_BATCH_EVERY_SECONDS": "0.2",
+    "PINLAKE_BATCH_PLAN_BYTES": "400000",
+    "PINLAKE_STREAM_TRIGGER_MS": "50",
+    "PINLAKE_STREAM_PLAN_BYTES": "400000",
+    "PINLAKE_KINESIS_CREATE_MS": "0",
+    "PINLAKE_LOG_LEVEL": "error",
+}
+"""Everything often: small objects, small plans, short pauses."""
+
+START_SECONDS = (0.8, 0.5)
+"""Processor seconds that the start of a stage takes, and of the gateway."""
+
+LONGEST = 60.0
+
+
+class Lives:
+    """All services of one home, killed by the fates of a seed until so many kills are done.
+
+    ``library`` is the shim; without one the kills are at moments alone.
+    """
+
+    def __init__(self, folder, home, port, seed, kills, library, pace=PACE):
+        self.folder, self.home, self.port, self.seed = folder, home, port, seed
+        self.kills, self.library, self.pace = kills, library, pace
+        self.deaths, self.missed, self.faults = [], [], []
+        self.fates = {service: Fates(service, seed) for service in SERVICES}
+        self._lock = threading.Lock()
+        self._ended = threading.Event()
+        self._threads = [
+            threading.Thread(target=self._live, args=(service,), name=service)
+            for service in SERVICES
+        ]
+
+    def start(self):
+        """Start the gateway, whose killing begins at once."""
+        self._threads[0].start()
+
+    def start_stages(self):
+        for thread in self._threads[1:]:
+            thread.start()
+
+    @property
+    def done(self):
+        """Whether the kills are enough, and each step of plan, write and commit was among them."""
+        return all(map(self._spared, SERVICES))
+
+    def _spared(self, service):
+        """Tell whether a service is killed no more."""
+        owed = self.library is not None and self.fates[service].owed
+        return len(self.deaths) >= self.kills * (2 if owed else 1)
+
+    def stop(self):
+        """Have every service end politely."""
+        self._ended.set()
+        for thread in self._threads:
+            if thread.ident:
+                thread.join(120)
+
+    def _live(self, service):
+        """Start a service again and again; once all kills are done, let it live."""
+        try:
+            fates = self.fates[service]
+            while not self._ended.is_set():
+                fate = fates.next()
+                met = self._one_life(service, fate)
+                (fates.met if met else fates.missed)(fate)
+        except BaseException as error:
+            self.faults.append(f"{service}: {error!r}")
+            raise
+
+    def _one_life(self, service, fate):
+        """Live one life to its end; tell whether it ended at the boundary of its fate."""
+        stacks = self.folder / f"{service}.stacks"
+        written = stacks.stat().st_size if stacks.exists() else 0
+        process = self._start(service, fate, stacks)
+        started = time.monotonic()
+        self._wait(process, fate, START_SECONDS[service == "serve"])
+        at_boundary = process.poll() is not None
+        while not at_boundary and self._spared(service):
+            if self._ended.wait(0.05):
+                self._end(service, process)
+                return True
+            if process.poll() is not None:  # a boundary that comes late is one kill more
+                at_boundary = True
+        if at_boundary:
+            self._expect_killed(service, process)
+        else:
+            _kill(process, with_stacks=self.library is not None)
+        seconds = time.monotonic() - started
+        self._note(service, fate, seconds, at_boundary, wreck.stacks(stacks, written))
+        return at_boundary
+
+    def _start(self, service, fate, stacks):
+        rules = [fate.rule] if fate.rule and not self._spared(service) else []
+        faults = shim.environment(self.library, self.home, rules=rules, stacks=stacks)
+        with (self.folder / f"{service}.log").open("ab") as output:
+            return subprocess.Popen(
+                [sys.executable, "-m", "pinlake", *self._arguments(service)],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                env={**os.environ, **self.pace, **(faults if self.library else {})},
+            )
+
+    def _arguments(self, service):
+        more = ["--port", str(self.port)] if service == "serve" else []
+        return [service, "--home", str(self.home), *more]
+
+    def _wait(self, process, fate, start_seconds):
+        """Wait until the fate's moment, counted so that a busy machine changes little."""
+        latest = time.monotonic() + LONGEST
+        at_work = None
+        while process.poll() is None and time.monotonic() < latest and not self._ended.is_set():
+            if at_work is None and _processor_seconds(process) >= fate.starting * start_seconds:
+                at_work = time.monotonic()
+            if at_work is not None and time.monotonic() >= at_work + fate.working:
+                return
+            time.sleep(0.02)
+
+    def _note(self, service, fate, seconds, at_boundary, where):
+        left = wreck.left(self.home, service)
+        boundary = shown(fate.rule) if fate.rule and at_boundary else ""
+        with self._lock:
+            self.deaths.append(wreck.Death(service, seconds, boundary, where, left))
+            if fate.rule and not at_boundary:
+                self.missed.append((service, shown(fate.rule)))
+
+    def _expect_killed(self, service, process):
+        """A service that ended by itself is a fault: nothing but kill -9 may stop one."""
+        if process.returncode != -9:
+            self.faults.append(f"{service} ended with {process.returncode}, see its log")
+
+    def _end(self, service, process):
+        process.terminate()
+        try:
+            code = process.wait(60)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            code = "no answer to SIGTERM"
+        if code not in (0, -9, -15):  # 15: it was told before it could listen
+            self.faults.append(f"{service} ended with {code} when told to stop")
+
+
+def _processor_seconds(process):
+    """Return the processor time that a process has taken, 0 where it is gone."""
+    try:
+        fields = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0.0
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def _kill(process, *, with_stacks):
+    """Kill a process; its last act is to write where it stands, where it can."""
+    if with_stacks:
+        process.send_signal(10)  # SIGUSR1: stacks, then SIGKILL by its own hand
+        for _ in range(25):
+            if process.poll() is not None:
+                return
+            time.sleep(0.01)
+    process.kill()
+    process.wait()

@@ -1,0 +1,128 @@
+"""The campaign: kill -9 of every service under retrying clients, then an independent check."""
+
+import argparse
+import http.client
+import json
+import socket
+import sys
+import tempfile
+import time
+from contextlib import nullcontext, suppress
+from pathlib import Path
+from typing import NamedTuple
+
+from harness.campaign import check, report, shim, values
+from harness.campaign.lives import Lives
+from harness.campaign.traffic import FREE_STREAM, SHARED, USER_ID, Traffic
+from harness.pipeline import run_stages
+
+TRICKLE = 200
+"""Records a second that are sent in any case."""
+
+
+class Campaign(NamedTuple):
+    """What was run and found."""
+
+    lives: Lives
+    traffic: Traffic
+    verdict: check.Verdict
+    report: str
+
+    @property
+    def faults(self):
+        return [*self.verdict.faults, *self.lives.faults, *self.traffic.refused]
+
+
+def campaign(folder, *, seed, kills, records, clients=4, say=lambda _line: None):
+    """Run a campaign in an empty folder and check it; ``say`` is told how it goes."""
+    home, port, began = folder / "home", _free_port(), time.monotonic()
+    lives = Lives(folder, home, port, seed, kills, shim.build(folder))
+    traffic = Traffic(port, folder, seed, clients)
+    lives.start()
+    try:
+        _make_streams(port)
+        traffic.start()
+        lives.start_stages()
+        _await_both(lives, traffic, kills, records, say)
+    finally:
+        traffic.stop()
+        lives.stop()
+    say("draining")
+    said = _drain(home)
+    verdict = check.check(home, folder)
+    if idle := {stage: each for stage, each in said.items() if each["rows"]}:
+        verdict.wrong(f"after everything was drained, stages still found rows: {idle}")
+    seconds = time.monotonic() - began
+    text = "\n".join(report.lines(seed, lives, traffic, verdict, seconds))
+    return Campaign(lives, traffic, verdict, text)
+
+
+def _await_both(lives, traffic, kills, records, say):
+    """Keep kills and acknowledgements in step, until both are enough."""
+    began = told = time.monotonic()
+    while not (lives.done and traffic.acknowledged >= records) and not lives.faults:
+        in_step = (len(lives.deaths) + 5) * records / kills
+        trickle = TRICKLE * (time.monotonic() - began)  # what a plan is made of, at any rate
+        ahead = traffic.acknowledged > max(in_step, trickle) and not lives.done
+        (traffic.may_send.clear if ahead else traffic.may_send.set)()
+        if time.monotonic() - told > 10:
+            told = time.monotonic()
+            say(f"{len(lives.deaths)} kills, {traffic.acknowledged:,} records acknowledged")
+        time.sleep(0.05)
+
+
+def _drain(home):
+    """Drain every stage, twice: return what the second time still found to do."""
+    run_stages(home)
+    return run_stages(home)
+
+
+def _make_streams(port):
+    """Make every stream; the one that several tables share has two shards."""
+    names = [f"streaming-{USER_ID}-{table}" for table in values.TABLES]
+    for name, shards in [(SHARED, 2), *((name, 1) for name in [*names, FREE_STREAM])]:
+        while not _made(port, name, shards):
+            time.sleep(0.05)
+
+
+def _made(port, name, shards):
+    with suppress(OSError, http.client.HTTPException):
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+        connection.request("POST", f"/streams/{name}", json.dumps({"ShardCount": shards}))
+        status = connection.getresponse().status
+        connection.close()
+        return status in (200, 400)  # 400: it was made, and a kill took the answer away
+    return False
+
+
+def _free_port():
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        return listening.getsockname()[1]
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="script/chaos", description=__doc__)
+    parser.add_argument("--kills", type=int, default=300)
+    parser.add_argument("--records", type=int, default=300_000, help="acknowledged at least")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--clients", type=int, default=4)
+    parser.add_argument("--keep", type=Path, help="an empty folder for all that it leaves")
+    given = parser.parse_args()
+    temporary = tempfile.TemporaryDirectory(prefix="pinlake-chaos-")
+    with nullcontext(given.keep) if given.keep else temporary as folder:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        done = campaign(
+            Path(folder),
+            seed=given.seed,
+            kills=given.kills,
+            records=given.records,
+            clients=given.clients,
+            say=lambda line: print(line, file=sys.stderr, flush=True),
+        )
+    print(done.report)
+    sys.exit(1 if done.faults else 0)
+
+
+if __name__ == "__main__":
+    main()
