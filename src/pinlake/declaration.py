@@ -37,6 +37,7 @@ FORMATS: Mapping[str, FileFormat] = {
 Text = Annotated[str, Meta(min_length=1)]
 
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
+QUESTION = re.compile(r"[A-Za-z0-9_-]+")
 PATTERN = re.compile(r"(?:[A-Za-z0-9._-]|\{id\})+")
 KEY_PATTERN = re.compile(r"[^?\[\]]+")
 TITLE = re.compile(r"--[ \t]*(.*[^\s.]\.?)[ \t]*$", re.MULTILINE)
@@ -230,6 +231,9 @@ def _producer(document: Document, value: dict[str, Any], tables: Mapping[str, Ta
     for name in producer.order:
         if name not in tables:
             document.refuse(unknown("table", name, tables), "producer", "order")
+        if name not in posted:
+            reason = f"{name} has neither topics nor streams, so nothing can be posted to it"
+            document.refuse(reason, "producer", "order")
     if not 0 <= producer.first <= producer.last:
         document.refuse("the range must be 0 <= first <= last", "producer", "last")
     if not producer.sleep_seconds or min(producer.sleep_seconds) < 0:
@@ -238,6 +242,9 @@ def _producer(document: Document, value: dict[str, Any], tables: Mapping[str, Ta
 
 
 def _question(path: Path) -> Question:
+    if not QUESTION.fullmatch(path.stem):
+        reason = f"{path.stem!r} is no name of a question: letters, digits, _ and - alone"
+        raise DatasetInvalid(path=path, line=1, reason=reason)
     sql = read_text(path)
     title = TITLE.match(sql)
     if title is None:

@@ -31,6 +31,10 @@ class SettingInvalid(PinlakeError):
 class DatasetInvalid(PinlakeError):
     """{path}:{line}: {reason}."""
 
+    path: Any
+    line: int
+    reason: str
+
 
 class DatasetUnknown(PinlakeError):
     """There is no data set {name!r}: pass a folder with a dataset.toml, or one of {known}."""
@@ -163,6 +167,10 @@ class ColumnsUnfit(ColumnsChanged):
 
 class SqlRefused(PinlakeError):
     """{where}:{line}: {reason}."""
+
+    where: Any
+    line: int
+    reason: Any
 
 
 class QuestionUnknown(PinlakeError):

@@ -20,14 +20,13 @@ def check(
 
     Example: `pinlake check ./my-dataset`
     """
-    from pinlake import dataset as datasets
-    from pinlake.engine.check import check_dataset
+    from pinlake.run.check import faults_of
     from pinlake.run.present import Presenter
 
-    faults = check_dataset(datasets.load(path))
+    faults = faults_of(path)
     presenter = Presenter(json=json)
     for fault in faults:
-        presenter.say(str(fault), **vars(fault))
+        presenter.say(str(fault), file=fault.file, line=fault.line, reason=fault.reason)
     if faults:
         raise typer.Exit(1)
     presenter.say(f"{path}: nothing to mend", faults=0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from typing import NoReturn
 
@@ -76,7 +77,7 @@ def check_expressions(
         if isinstance(node, exp.TsOrDsToDate) and isinstance(node.parent, PARTS_OF_DATES):
             continue  # sqlglot puts it into year(...)
         if isinstance(node, exp.Anonymous):
-            _refuse_unless(node.name.lower() in words, where, node, "is no function of data sets")
+            _refuse_unless(node.name.lower() in words, where, node, _no_word(node, words))
         elif isinstance(node, GUARDED):
             reason = "differs outside of ASCII: use it where RLIKE has judged the text"
             _refuse_unless(_guarded(node), where, node, reason)
@@ -85,6 +86,13 @@ def check_expressions(
         elif not isinstance(node, (*OPERATORS, *allowed)):
             refuse(where, node, f"{name_of(node)} is not known to be the same on every engine")
         _check_arguments(node, where)
+
+
+def _no_word(node: exp.Anonymous, words: set[str]) -> str:
+    """Say that a name is no function, and what comes near it."""
+    near = difflib.get_close_matches(node.name.lower(), sorted(words), n=1)
+    meant = f"; did you mean {near[0]}()?" if near else ""
+    return f"is no function that every engine has, nor one of functions.sql{meant}"
 
 
 def _check_cast(node: exp.Cast, where: str) -> None:

@@ -31,6 +31,14 @@ SAME_TYPES = {
 }
 """The types that a question or a cleaned column may have: every engine has the same of them."""
 
+SPARK = {"VARCHAR": "STRING", "INTEGER": "INT", "TIMESTAMP WITH TIME ZONE": "TIMESTAMP"}
+"""What Spark calls types that DuckDB calls otherwise."""
+ROLES = {
+    "key": ("INT", "BIGINT", "STRING", "DATE", "TIMESTAMP"),
+    "event_time": ("TIMESTAMP", "DATE"),
+}
+"""The types that a column may have which dataset.toml gives a role."""
+
 
 def rehearse(dataset: Dataset) -> list[SqlRefused]:
     """Return what DuckDB finds wrong with cleanings, keys and questions."""
@@ -61,10 +69,30 @@ def _contract(connection: duckdb.DuckDBPyConnection, table: Table) -> Iterator[S
     """Yield where a cleaned table lacks what dataset.toml says of it."""
     columns = dict(_described(connection, f'main."{table.name}"'))
     for role, name in (("key", table.key), ("event_time", table.event_time)):
-        if name and name not in columns:
-            reason = f"no column is called {name}, which dataset.toml names as the {role}"
-            yield SqlRefused(where=table.clean_path, line=1, reason=reason)
+        if name and (reason := _unfit(role, name, columns)):
+            line = _line_of(table.clean_sql, name)
+            yield SqlRefused(where=table.clean_path, line=line, reason=reason)
     yield from _types(columns, table.clean_path)
+
+
+def _unfit(role: str, name: str, columns: dict[str, str]) -> str:
+    """Return why a column cannot have a role, or nothing."""
+    if name not in columns:
+        near = ", ".join(each for each in columns if not each.startswith("_"))
+        return (
+            f"no column is called {name}, which dataset.toml names as the {role}; there is {near}"
+        )
+    kind = SPARK.get(columns[name], columns[name])
+    if kind in ROLES[role]:
+        return ""
+    return f"{name} is {kind}, and the {role} must be one of {', '.join(ROLES[role])}"
+
+
+def _line_of(sql: str, name: str) -> int:
+    """Return the last line that has a name, which is where a column gets it; else the first."""
+    lines = sql.splitlines()
+    word = re.compile(rf"\b{re.escape(name)}\b", re.IGNORECASE)
+    return next((n for n in range(len(lines), 0, -1) if word.search(lines[n - 1])), 1)
 
 
 def _questions(connection: duckdb.DuckDBPyConnection, dataset: Dataset) -> Iterator[SqlRefused]:
