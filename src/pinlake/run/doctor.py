@@ -33,6 +33,7 @@ CHECKS: Mapping[str, Check] = {
     "tables": doctor_tables.tables_open,
     "left over": doctor_tables.left_over,
     "stages": doctor_stages.lagging,
+    "plans": doctor_stages.unfinished,
     "retention": doctor_stages.retention,
     "quarantine": doctor_tables.quarantined,
 }

@@ -44,3 +44,13 @@ SELECT _stream, _shard, _position, _element FROM _held
 -- One number of all values in a file: reading them is what counts.
 -- name: read_file
 SELECT bit_xor(hash(rows)) FROM read_parquet($file) AS rows
+
+-- What was made of the batches of a stream.
+-- name: begin_to_keep
+CREATE TABLE _kept AS FROM _cleaned
+
+-- name: keep
+INSERT INTO _kept FROM _cleaned
+
+-- name: other_stream_rows
+SELECT {columns} FROM _held EXCEPT SELECT {columns} FROM _kept

@@ -70,7 +70,7 @@ def port(patient: Patient) -> Iterator[Finding]:
         f"stop it, or choose another port: {command(patient.home.path, 'serve', '--port', '0')}, "
         "or the setting gateway.port"
     )
-    yield Finding("error", "", f"{at} is taken by {owner}, which is no pinlake gateway", do)
+    yield Finding("error", "", f"{at} is taken by {owner}, which is no gateway of ours", do)
 
 
 def writer(patient: Patient) -> Iterator[Finding]:
@@ -103,7 +103,7 @@ def disk(patient: Patient) -> Iterator[Finding]:
         seen.add(device)
         usage = shutil.disk_usage(folder)
         floor = min(limits.min_free_bytes, usage.total // 10)
-        yield _of_disk(folder, usage.free, usage.total, floor)
+        yield of_disk(folder, usage.free, usage.total, floor)
     yield from _of_limit(patient, limits.max_bytes)
 
 
@@ -127,7 +127,8 @@ def log(patient: Patient) -> Iterator[Finding]:
         yield Finding("ok", "", f"{path} can be read")
 
 
-def _of_disk(folder: Path, free: int, total: int, floor: int) -> Finding:
+def of_disk(folder: Path, free: int, total: int, floor: int) -> Finding:
+    """Tell how full a disk is; ``floor`` is what the gateway leaves free, all in bytes."""
     told = f"{free / GIB:.1f} of {total / GIB:.1f} GiB are free at {folder}"
     do = "make room, keep the log for a shorter time (log.retention_hours), or move the home"
     if free <= floor:

@@ -144,7 +144,7 @@ class StreamRows:
     def __init__(self, patient: Patient, log: LogReader, connection: Any, name: str) -> None:
         self.patient, self.log, self.connection, self.name = patient, log, connection, name
         self.refused: Counter[Place] = Counter()
-        self.records = 0
+        self.records, self._kept = 0, False
 
     def findings(self) -> Iterator[Finding]:
         """Yield what differs, and how much was the same."""
@@ -172,17 +172,30 @@ class StreamRows:
         snapshot = tables.snapshot(self.patient.lake, f"stream/{self.name}")
         if snapshot is not None:
             tables.read(self.connection, snapshot).create("_held")
-        missing = 0
-        for fetched in inputs.read_log(self.log, self._ranges(fed)):
+        missing, ranges = 0, self._ranges(fed)
+        whole = all(each.after == -1 for each in ranges) and not fed.table.generic
+        for fetched in inputs.read_log(self.log, ranges):
             self.records += len(fetched.part.lengths)
             if fed.table.name == UNROUTED:
                 self.refused.update(_places(routing.unrouted(self.connection, [fetched])))
             elif snapshot is not None:
                 missing += self._missing(fed.table, fetched)
+                if whole:
+                    self._keep()
         if missing:
             yield f"stream/{self.name} lacks {missing:,} keys that records of the log have"
         if snapshot is not None and not fed.table.generic:
             yield from _doubles(self.connection, fed.table, f"stream/{self.name}")
+        if self._kept:
+            columns = ", ".join(map(quoted, self.connection.table("_held").columns))
+            query = SQL["other_stream_rows"].format(columns=columns)
+            what = f"stream/{self.name} has {{}} rows that no record of the log makes"
+            yield from _told(self.connection, query, what)
+
+    def _keep(self) -> None:
+        """Keep what was made of a batch, as long as the log has all that the table is of."""
+        self.connection.execute(SQL["keep" if self._kept else "begin_to_keep"])
+        self._kept = True
 
     def _missing(self, table: Table, fetched: inputs.Fetched) -> int:
         """Count what of a batch of records is not in the stream table."""

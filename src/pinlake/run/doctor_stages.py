@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
-from pinlake.lake import progress
-from pinlake.lake.progress import Plans
+from pinlake.lake import progress, tables
+from pinlake.lake.progress import Plan, Plans
 from pinlake.log.base import LogReader
 from pinlake.record import Kind, LogName, Partition
 from pinlake.run.finding import Finding, command
 from pinlake.run.patient import Patient
 from pinlake.stage.connector import connector_of
 from pinlake.stage.floor import EVERYTHING, Floor
+from pinlake.stage.routes import UNROUTED
 from pinlake.stage.status import status
 
 SLACK_SECONDS = 60
@@ -32,11 +33,23 @@ def lagging(patient: Patient) -> Iterator[Finding]:
         if each.running:
             yield Finding("ok", "", f"{what}, and runs")
             continue
-        words = [each.stage, each.table] if each.stage in {"load", "clean"} else [each.stage]
-        do = f"run it: {command(patient.home.path, *words, '--once')}, or `pinlake up` for ever"
+        do = f"run it: {_run(patient, each.stage, each.table)}, or `pinlake up` for ever"
         yield Finding("warning", "", f"{what}, and no process runs it", do)
     if not seen:
         yield Finding("ok", "", "no stage is behind")
+
+
+def unfinished(patient: Patient) -> Iterator[Finding]:
+    """Tell which newest plan was not carried out, and by nobody now."""
+    for stage in STAGES:
+        for name in progress.names(patient.lake, stage):
+            plans = Plans(patient.lake, stage, name)
+            latest = plans.latest()
+            if latest is None or plans.claimed() or _is_done(patient, stage, name, latest):
+                continue
+            what = f"plan {latest.number} of {stage} {name} was not carried out to its end"
+            do = f"its next run does: {_run(patient, stage, name)}"
+            yield Finding("warning", "", what, do)
 
 
 def retention(patient: Patient) -> Iterator[Finding]:
@@ -71,6 +84,19 @@ def clock(patient: Patient) -> Iterator[Finding]:
         yield Finding("warning", "", told, do)
     if not late:
         yield Finding("ok", "", "the clock is not behind the data")
+
+
+def _is_done(patient: Patient, stage: str, name: str, plan: Plan) -> bool:
+    if stage == "sink":
+        return all(patient.lake.exists(key) for key in plan.objects)
+    table = {"load": "raw", "clean": "clean", "stream": "stream"}[stage] + f"/{name}"
+    table = f"quarantine/{table}" if name == UNROUTED else table
+    return (tables.committed(patient.lake, table, f"{stage}/{name}") or 0) >= plan.number
+
+
+def _run(patient: Patient, stage: str, name: str) -> str:
+    words = [stage, name] if stage in {"load", "clean"} else [stage]
+    return command(patient.home.path, *words, "--once")
 
 
 def _kept(
