@@ -235,7 +235,8 @@ def _producer(document: Document, value: dict[str, Any], tables: Mapping[str, Ta
             reason = f"{name} has neither topics nor streams, so nothing can be posted to it"
             document.refuse(reason, "producer", "order")
     if not 0 <= producer.first <= producer.last:
-        document.refuse("the range must be 0 <= first <= last", "producer", "last")
+        key = "last" if "last" in value else "first"
+        document.refuse("the range must be 0 <= first <= last", "producer", key)
     if not producer.sleep_seconds or min(producer.sleep_seconds) < 0:
         document.refuse("sleep_seconds lists pauses of 0 s or more", "producer", "sleep_seconds")
     return producer

@@ -75,7 +75,8 @@ def read_text(path: Path) -> str:
 def unknown(kind: str, name: str, known: Iterable[str]) -> str:
     """Say that there is no such thing, and what comes nearest."""
     nearest = difflib.get_close_matches(name, list(known), n=1, cutoff=0.0)
-    return f"there is no {kind} {name!r}, the nearest is {nearest[0]!r}"
+    near = f", the nearest is {nearest[0]!r}" if nearest else " here"
+    return f"there is no {kind} {name!r}{near}"
 
 
 def line_of(text: str, keys: tuple[str, ...]) -> int:
@@ -89,8 +90,9 @@ def line_of(text: str, keys: tuple[str, ...]) -> int:
             here = section + _keys(setting[1])
         else:
             continue
-        if best < len(here) and keys[: len(here)] == here:
-            best, best_line = len(here), number
+        depth = min(len(here), len(keys))
+        if best < depth and keys[:depth] == here[:depth] and (depth == len(here) or not best):
+            best, best_line = depth, number
     return best_line
 
 

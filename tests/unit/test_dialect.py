@@ -44,7 +44,7 @@ def test_a_null_sorts_first_as_in_spark(duck):
         ("-- nothing", 1, "these are 0 statements"),
         ("DROP TABLE pin", 1, "this is DROP"),
         ("INSERT INTO pin VALUES (1)", 1, "this is INSERT"),
-        ("SELECT a\nFROM pin\nWHERE (a", 3, "Expecting )"),
+        ("SELECT a\nFROM pin\nWHERE (a", 3, "the bracket ( is not closed"),
         ("SELECT 'a\nFROM pin", 1, "Error tokenizing"),
         ("SELECT a\nFROM pin\nGROUP a", 3, ""),
     ],
@@ -166,7 +166,7 @@ def test_a_call_with_the_wrong_number_of_arguments_is_refused():
             3,
             "lower already",
         ),
-        ("CREATE TEMPORARY FUNCTION f(c STRING) RETURNS STRING\nRETURN (c", 2, "Expecting )"),
+        ("CREATE TEMPORARY FUNCTION f(c STRING) RETURNS STRING\nRETURN (c", 2, "the bracket ( is not closed"),
     ],
 )
 def test_what_is_no_function_is_refused_with_its_line(text, line, reason):

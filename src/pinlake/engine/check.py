@@ -10,7 +10,14 @@ from sqlglot import exp
 
 from pinlake.dataset import Dataset
 from pinlake.engine import dialect, functions
-from pinlake.engine.agreement import AGGREGATES, ROW_WISE, check_expressions, name_of, refuse
+from pinlake.engine.agreement import (
+    AGGREGATES,
+    ROW_WISE,
+    check_expressions,
+    line_of,
+    name_of,
+    refuse,
+)
 from pinlake.engine.rehearsal import rehearse
 from pinlake.errors import SqlRefused
 
@@ -67,7 +74,7 @@ def check_cleaning(sql: str, path: Path, own: str = "") -> None:
     """
     where = str(path)
     tree = dialect.select(sql, where)
-    _refuse_clauses(tree, where)
+    _refuse_clauses(tree, sql, where)
     _refuse_other_inputs(tree, path.stem, where)
     _refuse_other_rows(tree, where)
     _refuse_outputs(tree, where)
@@ -90,6 +97,8 @@ def check_functions(own: str, path: Path) -> None:
     """Raise SqlRefused with the line unless each of a data set's functions is row-wise and safe."""
     functions.read(own, str(path))
     for tree in dialect.statements(own, str(path)):
+        if not tree.find(exp.TemporaryProperty):
+            refuse(str(path), tree, "CREATE TEMPORARY FUNCTION is wanted: others stay in Spark")
         _refuse_other_rows(tree.expression, str(path))
         check_expressions(tree.expression, str(path), _words(own), allowed=ROW_WISE)
 
@@ -98,14 +107,16 @@ def _words(own: str) -> set[str]:
     return {function.name.lower() for function in functions.read(functions.words(own))}
 
 
-def _refuse_clauses(tree: exp.Query, where: str) -> None:
+def _refuse_clauses(tree: exp.Query, sql: str, where: str) -> None:
     if not isinstance(tree, exp.Select):
         refuse(where, tree, f"this is a {tree.key.upper()}: {CLEANING_ONLY}")
     for clause, value in tree.args.items():
         if value and clause not in {"expressions", "from_", "kind", "hint"}:
             name = REFUSED_CLAUSES.get(clause, clause.upper())
             node = value[0] if isinstance(value, list) else value
-            refuse(where, node, f"{name} is refused: {CLEANING_ONLY}")
+            words = (t.line for t in dialect.tokens(sql, where) if t.text.upper() == name)
+            line = next(words, line_of(node))
+            raise SqlRefused(where=where, line=line, reason=f"{name} is refused: {CLEANING_ONLY}")
 
 
 def _refuse_other_inputs(tree: exp.Query, table: str, where: str) -> None:

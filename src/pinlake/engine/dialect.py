@@ -15,6 +15,7 @@ from sqlglot.parsers.spark import SparkParser
 from pinlake.errors import SqlRefused
 
 CLOSING = {TokenType.R_PAREN, TokenType.R_BRACKET, TokenType.R_BRACE}
+STATEMENTS = {"SELECT", "WITH", "(", "CREATE", "INSERT", "UPDATE", "DELETE", "MERGE", "DROP"}
 OPENING = {TokenType.L_PAREN, TokenType.L_BRACKET, TokenType.L_BRACE}
 
 
@@ -46,10 +47,7 @@ def statements(sql: str, where: str = "SQL") -> list[exp.Expr]:
     try:
         parsed = PinlakeSpark().parse(sql, error_level=ErrorLevel.IMMEDIATE)
     except ParseError as error:
-        first = error.errors[0] if error.errors else {}
-        reason = str(first.get("description") or _first_line(error))
-        line = first.get("line") or 1
-        raise SqlRefused(where=where, line=line, reason=reason.rstrip(".")) from error
+        raise _unparsed(error, tokens(sql, where), where) from error
     except TokenError:
         tokens(sql, where)
         raise
@@ -61,7 +59,7 @@ def select(sql: str, where: str = "SQL") -> exp.Query:
     trees = statements(sql, where)
     if len(trees) != 1:
         reason = f"one SELECT is wanted, these are {len(trees)} statements"
-        raise SqlRefused(where=where, line=1, reason=reason)
+        raise SqlRefused(where=where, line=_second(tokens(sql, where)), reason=reason)
     if not isinstance(trees[0], exp.Query):
         reason = f"one SELECT is wanted, this is {trees[0].key.upper()}"
         raise SqlRefused(where=where, line=1, reason=reason)
@@ -102,6 +100,32 @@ def with_provenance(
 def nesting(token: Token) -> int:
     """Return 1 where a token opens a bracket, -1 where it closes one, else 0."""
     return (token.token_type in OPENING) - (token.token_type in CLOSING)
+
+
+def _unparsed(error: ParseError, found: Sequence[Token], where: str) -> SqlRefused:
+    """Return what a parser said, at the bracket that nobody closes where that is the fault."""
+    unclosed: list[Token] = []
+    for token in found:
+        if nesting(token) > 0:
+            unclosed.append(token)
+        elif nesting(token) < 0 and unclosed:
+            unclosed.pop()
+    if unclosed:
+        reason = f"the bracket {unclosed[-1].text} is not closed"
+        return SqlRefused(where=where, line=unclosed[-1].line, reason=reason)
+    first = error.errors[0] if error.errors else {}
+    reason = str(first.get("description") or _first_line(error)).rstrip(".")
+    if found and found[0].text.upper() not in STATEMENTS:
+        reason = f"a statement begins with SELECT or CREATE, this one with {found[0].text}"
+        return SqlRefused(where=where, line=found[0].line, reason=reason)
+    return SqlRefused(where=where, line=first.get("line") or 1, reason=reason)
+
+
+def _second(found: Sequence[Token]) -> int:
+    """Return the line of the second statement, or 1."""
+    types = [token.token_type for token in found]
+    place = types.index(TokenType.SEMICOLON) + 1 if TokenType.SEMICOLON in types else 0
+    return found[place].line if place < len(found) else 1
 
 
 def _from(found: Sequence[Token]) -> Token:

@@ -70,9 +70,9 @@ def _contract(connection: duckdb.DuckDBPyConnection, table: Table) -> Iterator[S
     columns = dict(_described(connection, f'main."{table.name}"'))
     for role, name in (("key", table.key), ("event_time", table.event_time)):
         if name and (reason := _unfit(role, name, columns)):
-            line = _line_of(table.clean_sql, name)
+            line = _line_of(table.clean_sql, name) if name in columns else 1
             yield SqlRefused(where=table.clean_path, line=line, reason=reason)
-    yield from _types(columns, table.clean_path)
+    yield from _types(columns, table.clean_path, table.clean_sql)
 
 
 def _unfit(role: str, name: str, columns: dict[str, str]) -> str:
@@ -88,11 +88,21 @@ def _unfit(role: str, name: str, columns: dict[str, str]) -> str:
     return f"{name} is {kind}, and the {role} must be one of {', '.join(ROLES[role])}"
 
 
-def _line_of(sql: str, name: str) -> int:
-    """Return the last line that has a name, which is where a column gets it; else the first."""
-    lines = sql.splitlines()
-    word = re.compile(rf"\b{re.escape(name)}\b", re.IGNORECASE)
-    return next((n for n in range(len(lines), 0, -1) if word.search(lines[n - 1])), 1)
+def _line_of(sql: str, name: str, *, first: bool = False) -> int:
+    """Return the last line that has a name, which is where a cleaning gives it; or the first."""
+    lines = [number for number, line in _code(sql) if _word(name).search(line)]
+    return (lines[0] if first else lines[-1]) if lines else 1
+
+
+def _code(sql: str) -> list[tuple[int, str]]:
+    """Return the numbered lines that are more than a comment."""
+    lines = enumerate(sql.splitlines(), start=1)
+    return [(number, line) for number, line in lines if not line.lstrip().startswith("--")]
+
+
+def _word(name: str, before: str = "") -> re.Pattern[str]:
+    """Return what finds a name, or other text, standing by itself."""
+    return re.compile(rf"{before}(?<!\w){re.escape(name)}(?!\w)", re.IGNORECASE)
 
 
 def _questions(connection: duckdb.DuckDBPyConnection, dataset: Dataset) -> Iterator[SqlRefused]:
@@ -103,14 +113,14 @@ def _questions(connection: duckdb.DuckDBPyConnection, dataset: Dataset) -> Itera
         except duckdb.Error as error:
             yield _fault(where, question.sql, error)
         else:
-            yield from _types(columns, question.path)
+            yield from _types(columns, question.path, question.sql)
 
 
-def _types(columns: dict[str, str], path: Path) -> Iterator[SqlRefused]:
+def _types(columns: dict[str, str], path: Path, sql: str) -> Iterator[SqlRefused]:
     for name, kind in columns.items():
         if kind not in SAME_TYPES and not kind.startswith("STRUCT"):
             reason = f"{name} is {kind} on DuckDB and another type elsewhere: cast it"
-            yield SqlRefused(where=path, line=1, reason=reason)
+            yield SqlRefused(where=path, line=_line_of(sql, name, first=True), reason=reason)
 
 
 def _raw_table(table: Table) -> str:
@@ -131,7 +141,9 @@ def _described(connection: duckdb.DuckDBPyConnection, source: str) -> list[tuple
 def _fault(where: str, sql: str, error: duckdb.Error) -> SqlRefused:
     """Return DuckDB's fault at the first line that holds the name it complains about."""
     message = str(error).split("\n")[0].rstrip(".!")
-    names = re.findall(r'(?<=")[^" ]+(?=")|(?<=with name )\w+', message)
-    lines = sql.casefold().splitlines()
-    found = (n for name in names for n, line in enumerate(lines, 1) if name.casefold() in line)
+    tables = re.findall(r"(?<=with name )\w+", message)
+    names = re.findall(r'(?<=")[^" ]+(?=")|(?<=\]: ).+$', message)[::-1]
+    patterns = [_word(name, r"\b(?:FROM|JOIN)\s+`?") for name in tables]
+    patterns += [_word(name) for name in names]
+    found = (n for each in patterns for n, line in _code(sql) if each.search(line))
     return SqlRefused(where=where, line=next(found, 1), reason=message)
