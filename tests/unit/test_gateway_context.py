@@ -87,6 +87,8 @@ def test_answers_that_come_together_wake_the_loop_once():
     async def main():
         made = context(log)
         futures = [made.append([records(1)]) for _ in range(100)]
+        await asyncio.sleep(0)  # they are handed to the log together, at the end of the turn
+        assert len(log.waiting) == 100
         before = loop.woken
         committer = threading.Thread(target=log.answer)
         committer.start()
@@ -121,6 +123,7 @@ def test_an_answer_to_a_request_that_was_given_up_is_counted_and_passed_over():
         made = context(log)
         given_up, kept = made.append([records(2)]), made.append([records(3)])
         given_up.cancel()
+        await asyncio.sleep(0)
         log.answer()
         return await kept, made.stored[Kind.TOPIC]
 

@@ -12,7 +12,15 @@ from urllib.parse import parse_qs
 import msgspec
 
 from pinlake.errors import LogFailed, TopicExists, TopicUnknown
-from pinlake.log.base import Append, Attributes, Log, PartitionSpec, Position, TopicState
+from pinlake.log.base import (
+    Append,
+    Attributes,
+    Done,
+    Log,
+    PartitionSpec,
+    Position,
+    TopicState,
+)
 from pinlake.record import Kind, LogName
 from pinlake.settings import Settings
 
@@ -95,6 +103,7 @@ class Context:
         self.failures = 0
         self.failed_at: int | None = None
         self._finished: deque[tuple[Future, Sequence[Append], Any, Any]] = deque()
+        self._asked: list[tuple[Sequence[Append], Done]] = []
         self._woken = False
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -106,7 +115,9 @@ class Context:
         if self._loop is None:
             self._loop = asyncio.get_running_loop()
         future: Future = self._loop.create_future()
-        self.log.submit(appends, partial(self._done, future, appends))
+        self._asked.append((appends, partial(self._done, future, appends)))
+        if len(self._asked) == 1:
+            self._loop.call_soon(self._submit)
         return future
 
     async def state(self, name: LogName) -> TopicState:
@@ -156,6 +167,12 @@ class Context:
         state = await asyncio.to_thread(partial(self.log.alter, name, **changes))
         self._states[name] = state
         return state
+
+    def _submit(self) -> None:
+        """Hand the log what one turn of the loop asked for: woken once, it commits it as one."""
+        asked, self._asked = self._asked, []
+        for appends, done in asked:
+            self.log.submit(appends, done)
 
     def _done(
         self,
