@@ -13,9 +13,8 @@ from pinlake.lake import tables
 from pinlake.lake.progress import Plans
 from pinlake.lake.store import Lake
 from pinlake.log.open import open_reader
-from pinlake.record import Partition, stream, topic
+from pinlake.record import stream, topic
 from pinlake.settings import Batch, Sink, Stream
-from pinlake.stage.floor import Floor
 from pinlake.stage.loop import run_stage
 from pinlake.stage.status import status
 from stage_homes import STREAM, TOPIC, contents, make_home, once, post, rows, value
@@ -243,23 +242,3 @@ def test_status_tells_rows_and_what_each_stage_has_not_taken_yet(made):
 def test_status_of_an_empty_home_is_all_zero_and_needs_no_log(made):
     home, dataset = made
     assert {(each.rows, each.plan) for each in status(home, dataset)} == {(None, None)}
-
-
-def test_the_floor_is_what_every_declared_stage_has_passed(tmp_path):
-    home, dataset = make_home(tmp_path, stream=Stream(topics=True))
-    floor = Floor(Lake(home.lake_url), dataset, stream_topics=True)
-    partition = Partition(TOPIC, 0)
-    post(home, TOPIC, [value(number) for number in range(45)])
-    once("sink", home, dataset)
-    assert floor(partition) is None, "stage stream takes the topic too and has not begun"
-    once("stream", home, dataset)
-    assert floor(partition) is None, "the one plan of stage stream may be run again"
-    post(home, TOPIC, [value(number) for number in range(45, 50)])
-    once("stream", home, dataset)
-    assert floor(partition) == 39, "the sink's newest plan begins after it"
-
-
-def test_nothing_of_an_unclaimed_topic_is_forgotten_before_the_sink_has_it(made):
-    home, dataset = made
-    floor = Floor(Lake(home.lake_url), dataset)
-    assert floor(Partition(topic("other"), 0)) is None
