@@ -25,8 +25,10 @@ from pinlake.lake import commits, types
 from pinlake.lake.store import ArrowStream, Lake
 
 _HOOKS = PostCommitHookProperties(create_checkpoint=False, cleanup_expired_logs=False)
-_PARQUET = WriterProperties(max_row_group_size=131_072)
-"""Readers work on row groups side by side: a file of one group is read by one core alone."""
+_PARQUET = WriterProperties(compression="SNAPPY", max_row_group_size=131_072)
+"""Readers work on row groups side by side: a file of one group is read by one core alone.
+
+Properties without a compression mean none, other than no properties at all."""
 PREFIX = "_draft-"
 _FOLDER = re.compile(rf"{PREFIX}(?P<process>\d+)-(?P<life>[0-9a-f]{{8}})-\d+\Z")
 _life = uuid.uuid4().hex[:8]
