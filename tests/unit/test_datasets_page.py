@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pinlake import dataset
+from pinlake import dataset, declaration, table
 from pinlake.engine import agreement, check, dialect, functions
 from sql_engines import DuckEngine
 
@@ -57,14 +57,17 @@ def test_the_pages_data_set_cleans_and_answers(duck, shops):
 
 
 def test_the_page_explains_every_key_of_dataset_toml_and_every_word_of_cleaning():
-    for kind in (dataset.Emulation, dataset.StreamRoute):
+    for kind in (dataset.Emulation, dataset.StreamRoute, *table.ORIGINS.values()):
         assert all(field in PAGE for field in kind.__struct_fields__)
+    assert all(f'source = "{name}"' in PAGE for name in table.ORIGINS)
+    assert all(f"`{ending}`" in PAGE for ending in declaration.FORMATS)
     for key in (
         "topics",
         "streams",
         "key",
         "event_time",
         "source",
+        "from",
         "rows",
         "type",
         "required",
