@@ -15,7 +15,7 @@ from pinlake.source.delimited import Entry, entries, header, to_json
 from pinlake.source.feed import Broken, Records, Stretch, Unit
 from pinlake.table import Column, FileOrigin
 
-STRETCH_BYTES = 16 * 1024 * 1024
+STRETCH_BYTES = 4 * 1024 * 1024
 """A larger file is read in several commits, so that memory does not grow with it."""
 HEADER_BYTES = 64 * 1024
 BLOCK = 1024 * 1024

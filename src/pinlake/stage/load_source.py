@@ -17,6 +17,9 @@ from pinlake.lake.progress import Plan, Range
 from pinlake.source.feed import Feed, Records, Stretch, Unit, open_feed
 from pinlake.stage.worker import Planned
 
+SOURCE_BYTES = 4 * 1024 * 1024
+"""What one plan takes at most: its records are in memory, at about 40 times a CSV file's bytes."""
+
 
 class SourceLoad:
     """Plans which stretches of its source a raw table takes next, and has them committed.
@@ -26,7 +29,7 @@ class SourceLoad:
     """
 
     def __init__(self, table: Table, folder: Path, source_url: str, plan_bytes: int) -> None:
-        self._table, self._plan_bytes = table, plan_bytes
+        self._table, self._plan_bytes = table, min(plan_bytes, SOURCE_BYTES)
         self._feed = open_feed(table, folder, source_url)
         self._ends: Mapping[str, int] | None = None
 
@@ -52,11 +55,11 @@ class SourceLoad:
         taken: list[Stretch] = []
         left = self._plan_bytes
         for piece, end in ends.items():
-            if left <= 0:
-                return taken, True
-            stretch = self._feed.next(piece, end, self._done(latest, piece), left)
+            stretch = self._feed.next(piece, end, self._done(latest, piece), self._plan_bytes)
             if stretch is None:
                 continue
+            if taken and stretch.size > left:
+                return taken, True
             taken.append(stretch)
             left -= stretch.size
             if stretch.upto < end:
