@@ -35,7 +35,7 @@ HEAD = (
     "POST /topics/benchmark HTTP/1.1\r\nHost: 127.0.0.1\r\n"
     "Content-Type: application/vnd.kafka.json.v2+json\r\n"
     "User-Agent: python-requests/2.32.5\r\nAccept-Encoding: gzip, deflate\r\nAccept: */*\r\n"
-    f"Connection: {{connection}}\r\nContent-Length: {len(BODY)}\r\n\r\n"
+    "Connection: {connection}\r\nContent-Length: {length}\r\n\r\n"
 )
 ANSWERED = b'"error":null}],"key_schema_id":null,"value_schema_id":null}'
 
@@ -65,9 +65,10 @@ class Gateway(NamedTuple):
 class Clients:
     """Clients that each keep one request under way: plain sockets, to cost little themselves."""
 
-    def __init__(self, port: int, *, kept: bool) -> None:
+    def __init__(self, port: int, *, kept: bool, body: bytes = BODY) -> None:
         self.port, self.kept = port, kept
-        self.request = HEAD.format(connection="keep-alive" if kept else "close").encode() + BODY
+        connection = "keep-alive" if kept else "close"
+        self.request = HEAD.format(connection=connection, length=len(body)).encode() + body
         self.latencies: list[float] = []
         self._epoll = select.epoll()
         self._open: dict[int, tuple[socket.socket, float]] = {}
@@ -88,7 +89,7 @@ class Clients:
         return client
 
     def _ask(self, client: socket.socket, started: float) -> None:
-        client.send(self.request)
+        client.sendall(self.request)
         self._open[client.fileno()] = (client, started)
 
     def _answered(self, number: int, until: float) -> None:

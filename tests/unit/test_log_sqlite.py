@@ -257,6 +257,32 @@ def test_the_write_ahead_log_does_not_grow_without_end(log, path):
     assert path.with_name("log.db-wal").stat().st_size < 2 * store.CHECKPOINT_BYTES
 
 
+READ_WITHOUT_A_PAUSE = """if True:
+    import pathlib, sys, threading
+    from pinlake.log.sqlite import SqliteLogReader
+    from pinlake.record import Partition, topic
+    reader = SqliteLogReader(pathlib.Path(sys.argv[1]))
+    first = Partition(topic("pins"), 0)
+    print("ready", flush=True)
+    while True:
+        reader.read(first, None, 8 << 20)
+"""
+
+
+def test_readers_without_a_pause_do_not_make_the_write_ahead_log_grow(log, path, monkeypatch):
+    monkeypatch.setattr(store, "CHECKPOINT_BYTES", 1 << 20)
+    monkeypatch.setattr(store, "RESTART_PAGES", 1024)
+    log.append(FIRST, [Record(bytes(1_000_000))] * 8)
+    readers = [python(READ_WITHOUT_A_PAUSE, path) for _ in range(4)]
+    assert [each.stdout.readline() for each in readers] == ["ready\n"] * 4
+    for _ in range(80):
+        log.append(FIRST, [Record(bytes(500_000))])
+    for each in readers:
+        each.kill()
+        each.communicate()
+    assert path.with_name("log.db-wal").stat().st_size < 16 << 20
+
+
 READ_LINES = """if True:
     import sys, pathlib
     from pinlake.log.sqlite import SqliteLogReader

@@ -21,6 +21,11 @@ from pinlake.record import Kind, LogName, Partition, Record
 CHECKPOINT_BYTES = 8 * 1024 * 1024
 """After this much in the write-ahead log, it is copied into the database."""
 
+RESTART_PAGES = 16 * 1024
+"""A write-ahead log of so many pages (64 MiB) is begun anew, though readers have to be awaited."""
+
+RESTART_SECONDS = 0.25
+
 COMMIT_BYTES = 12 * 1024
 """What a commit writes beside its values: the pages of the batch's row, of its index, of ends."""
 
@@ -144,10 +149,18 @@ class Store:
         self._connection.execute(f"PRAGMA max_page_count = {max(1, max_bytes // page_size)}")
 
     def checkpoint(self) -> None:
-        """Copy the write-ahead log into the database when enough has gathered."""
-        if self._uncopied >= CHECKPOINT_BYTES:
-            self._uncopied = 0
-            self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+        """Copy the write-ahead log into the database when enough has gathered.
+
+        Readers that follow one another without a pause keep it from being begun
+        anew: once it is large, appends wait a moment for those that read now.
+        """
+        if self._uncopied < CHECKPOINT_BYTES:
+            return
+        self._uncopied = 0
+        _, pages, _ = self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+        if pages >= RESTART_PAGES:
+            with file.patience(self._connection, RESTART_SECONDS):
+                self._connection.execute("PRAGMA wal_checkpoint(RESTART)").fetchall()
 
     def close(self) -> None:
         """Close the connection."""
