@@ -17,6 +17,7 @@ import msgspec
 import pytest
 
 import lakehouse
+import stage_homes
 from pinlake.errors import TableBroken
 from pinlake.home import open_home
 from pinlake.lake import commits, objects, tables
@@ -75,9 +76,14 @@ def follow(finding):
     pinlake = f'pinlake() {{ {sys.executable} -m pinlake "$@"; }}'
     assert commands, finding
     for command in commands:
-        subprocess.run(
-            ["bash", "-c", f"{pinlake}; {command}"], check=True, capture_output=True, timeout=60
+        done = subprocess.run(
+            ["bash", "-c", f"{pinlake}; {command}"],
+            check=False,
+            capture_output=True,
+            text=True,
+            timeout=60,
         )
+        assert done.returncode == 0, done.stderr
 
 
 def rows(home, table):
@@ -333,6 +339,59 @@ def test_a_lake_of_another_log_is_told(home):
     append(home, PIN, [b"{}"])
     findings = [each for each in found(home, deep=True) if each.severity == "error"]
     assert any("another log" in each.what for each in findings)
+
+
+def test_a_home_of_every_kind_of_route_and_layout_is_well(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    stage_homes.make_home(tmp_path)
+    connector = {"partitioner.class": "FieldPartitioner", "partition.field.name": "name"}
+    (tmp_path / "sink.json").write_text(json.dumps({"flush.size": "7", **connector}))
+    monkeypatch.setenv("PINLAKE_SINK_CONNECTOR", "sink.json")
+    monkeypatch.setenv("PINLAKE_GATEWAY_PORT", "0")
+    home, _ = open_home(tmp_path / "home", str(tmp_path / "shop"), create=True)
+    odd = [b"junk", None, b'[{"ind": 1}, "x", {"ind": 900, "name": "a"}]', b"[]", b'{"name": "b"}']
+    for _ in range(3):
+        for name in (stage_homes.TOPIC, stage_homes.STREAM, topic("other"), stream("other")):
+            append(home, name, [*(stage_homes.value(number % 9) for number in range(20)), *odd])
+        for key in (b"sale-1", b"nobody"):
+            stage_homes.post(home, stream("shared"), [stage_homes.value(70), b"[1]"], key=key)
+        for stage in ("sink", "load", "clean", "stream"):
+            run(home, stage)
+    findings = [each for each in examine(home.path, None, deep=True) if each.check in DEEP]
+    assert [each for each in findings if each.severity != "ok"] == []
+    told = " ".join(each.what for each in findings)
+    for what in ("sales/0: 75", "other/0: 75", "raw/sale: ", "raw/other: 75", "clean/sale: 10"):
+        assert what in told
+    for what in ("stream/sale: 87", "stream/other: 75", "stream/_unrouted: 12"):
+        assert what in told
+
+
+def test_beside_stages_at_work_nothing_is_taken_for_an_error(home, monkeypatch):
+    monkeypatch.setenv("PINLAKE_BATCH_EVERY_SECONDS", "0.05")
+    monkeypatch.setenv("PINLAKE_STREAM_TRIGGER_MS", "20")
+    monkeypatch.setenv("PINLAKE_SINK_FLUSH_SIZE", "3")
+    stop, (at, known) = threading.Event(), open_home(home.path)
+    stages = [
+        threading.Thread(
+            target=run_stage, args=(stage, at, known), kwargs={"once": False, "stop": stop}
+        )
+        for stage in ("sink", "load", "clean", "stream")
+    ]
+    rows = [msgspec.json.encode(row) for row in generate(known, "pin", 1000, 60)]
+    log = open_log(at.log_url)
+    try:
+        for stage in stages:
+            stage.start()
+        for first in range(0, 60, 12):
+            for name in (PIN, STREAM):
+                log.append(Partition(name, 0), [Record(row) for row in rows[first : first + 12]])
+            findings = found(at, deep=True)
+            assert [each for each in findings if each.severity == "error"] == []
+    finally:
+        stop.set()
+        for stage in stages:
+            stage.join(30)
+        log.close()
 
 
 def test_what_is_looked_at_stands_on_the_page():

@@ -13,7 +13,7 @@ from pinlake.engine.statements import statements
 from pinlake.errors import LogExchanged, PinlakeError, TopicUnknown
 from pinlake.lake import objects, offsets, progress, tables
 from pinlake.lake.naming import ObjectKey
-from pinlake.lake.progress import Plan, Plans, Range
+from pinlake.lake.progress import Plan, Plans
 from pinlake.log.base import LogReader, PartitionState, Position
 from pinlake.record import LogName, Partition, topic
 from pinlake.run.doctor_tables import rebuild
@@ -54,12 +54,13 @@ def objects_of_log(patient: Patient) -> Iterator[Finding]:
         if plan is None or not states:
             continue
         _check_log(patient.log, "sink", topic(name), plan)
+        done = all(patient.lake.exists(key) for key in plan.objects)  # before the listing
         listing = objects.listing(patient.lake, name)
         for number, state in states.items():
             planned = plan.ranges.get(f"{name}/{number}")
             if planned is not None:
                 keys = [key for key in listing if key.partition == number]
-                upto = _written_upto(patient, plan, planned)
+                upto = planned.upto if done or planned.after == planned.upto else planned.after
                 yield from _Compared(patient, name, state, keys).findings(upto)
 
 
@@ -105,7 +106,12 @@ class _Compared:
         for position, value in self._read(min(found), max(found)):
             if found.get(position) == objects.line(value):
                 del wrong[position]
-        return list(found), sorted(wrong)
+        kept = self._beginning() if wrong else 0  # the log may have forgotten them meanwhile
+        return list(found), sorted(position for position in wrong if position >= kept)
+
+    def _beginning(self) -> Position:
+        states = _states(self.log, self.partition.log_name)
+        return states[self.partition.number].beginning
 
     def _coverage(self, held: Sequence[Position], upto: Position) -> Iterator[Finding]:
         logged = [position for position, _ in self._read(self.beginning, upto)]
@@ -191,12 +197,6 @@ def _check_log(log: LogReader, stage: str, name: LogName, plan: Plan) -> None:
             raise LogExchanged(
                 stage=stage, name=name.name, partition=partition, planned=planned.log, found=found
             )
-
-
-def _written_upto(patient: Patient, plan: Plan, planned: Range) -> Position | None:
-    """Return up to where the objects are there: a newest plan may be being carried out."""
-    done = all(patient.lake.exists(key) for key in plan.objects)
-    return planned.upto if done or planned.after == planned.upto else planned.after
 
 
 def _some(positions: Sequence[Position]) -> str:

@@ -15,7 +15,7 @@ from pinlake.engine.quarantine import Rejected
 from pinlake.engine.statements import name as quoted
 from pinlake.engine.statements import statements
 from pinlake.engine.values import joined
-from pinlake.errors import LogExchanged, PinlakeError, TopicUnknown
+from pinlake.errors import LogExchanged, TopicUnknown
 from pinlake.lake import objects, tables
 from pinlake.lake.progress import Plans
 from pinlake.log.base import LogReader
@@ -26,6 +26,7 @@ from pinlake.run.patient import Patient
 from pinlake.stage.arrivals import Arrivals
 from pinlake.stage.routes import UNROUTED, Routes, routes
 
+TRIES = 5
 BATCH_BYTES = 64 * 1024 * 1024
 SQL = statements(str(Path(__file__).with_name("doctor.sql")))
 Place = tuple[str, int, int, int]
@@ -42,6 +43,8 @@ class RawRows:
 
     def findings(self) -> Iterator[Finding]:
         """Yield what differs, and how much was the same."""
+        if self.table.origin is not None:
+            return
         found = [finding for keys in self._batches() for finding in self._compared(keys)]
         found += _refused(self.patient, f"quarantine/load/{self.name}", self.refused)
         do = rebuild(self.patient, f"raw/{self.name}")
@@ -114,14 +117,13 @@ class RawRows:
 
 def clean_rows(patient: Patient, connection: Any, table: Table) -> Iterator[Finding]:
     """Compare a clean table with what its SQL makes of the raw rows that it took."""
-    latest = Plans(patient.lake, "clean", table.name).latest()
-    done = tables.committed(patient.lake, f"clean/{table.name}", f"clean/{table.name}")
-    if latest is None or done is None or table.key is None:
+    if table.key is None or (at := _cleaned_upto(patient, table.name)) is None:
         return
-    upto = latest.upto if done >= latest.number else latest.after
-    raw = _snapshot(patient, f"raw/{table.name}", upto)
-    clean = tables.snapshot(patient.lake, f"clean/{table.name}")
-    if raw is None or clean is None:
+    clean, upto = at
+    raw = _raw_at(patient, f"raw/{table.name}", upto)
+    if raw is None:
+        what = f"clean/{table.name} has not taken what raw has now; run it, then look again"
+        yield Finding("ok", "", what)
         return
     tables.read(connection, raw).create_view(table.name, replace=True)
     held = tables.read(connection, clean)
@@ -136,6 +138,20 @@ def clean_rows(patient: Patient, connection: Any, table: Table) -> Iterator[Find
     if not found:
         (count,) = connection.execute("SELECT count(*) FROM _held").fetchone()
         yield Finding("ok", "", f"clean/{table.name}: {count:,} rows are what raw gives")
+
+
+def _cleaned_upto(patient: Patient, name: str) -> tuple[tables.Snapshot, int | None] | None:
+    """Return a clean table and up to which version of raw it goes; None: there is none."""
+    lake, table = patient.lake, f"clean/{name}"
+    for _ in range(TRIES):  # its stage may commit between two looks
+        done = tables.committed(lake, table, table)
+        latest = Plans(lake, "clean", name).latest()
+        clean = tables.snapshot(lake, table)
+        if latest is None or clean is None or done is None:
+            return None
+        if done == tables.committed(lake, table, table):
+            return clean, latest.upto if done >= latest.number else latest.after
+    return None
 
 
 class StreamRows:
@@ -169,10 +185,10 @@ class StreamRows:
         return next((each for each in known if each.table.name == self.name), None)
 
     def _compared(self, fed: Routes) -> Iterator[str]:
+        missing, ranges = 0, self._ranges(fed)  # before the table, which may grow meanwhile
         snapshot = tables.snapshot(self.patient.lake, f"stream/{self.name}")
         if snapshot is not None:
             tables.read(self.connection, snapshot).create("_held")
-        missing, ranges = 0, self._ranges(fed)
         whole = all(each.after == -1 for each in ranges) and not fed.table.generic
         for fetched in inputs.read_log(self.log, ranges):
             self.records += len(fetched.part.lengths)
@@ -303,9 +319,16 @@ def _refused(patient: Patient, table: str, expected: Counter[Place]) -> Iterator
         yield f"{table} has {len(twice):,} records more than once, such as {min(twice)}"
 
 
-def _snapshot(patient: Patient, table: str, version: int | None) -> tables.Snapshot | None:
-    """Return a table at a version, or at its newest where that version cannot be read any more."""
-    try:
-        return tables.snapshot(patient.lake, table, version)
-    except PinlakeError:
-        return tables.snapshot(patient.lake, table)
+def _raw_at(patient: Patient, table: str, version: int | None) -> tables.Snapshot | None:
+    """Return a raw table with the rows up to a version, or None where that cannot be read.
+
+    The newest version is as good where it only rewrote them.
+    """
+    newest = tables.snapshot(patient.lake, table)
+    if newest is None or version is None:
+        return None
+    if not tables.added(patient.lake, table, version, newest.version):
+        return newest
+    found = tables.snapshot(patient.lake, table, version)
+    there = found is not None and all(Path(file).exists() for file in found.files)
+    return found if there else None
