@@ -89,6 +89,18 @@ class Stream(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Stream the claimed topics too, not the streams alone."""
 
 
+class Upkeep(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """``[upkeep]``: when small files become large ones, and how long old versions stay."""
+
+    compact_after_commits: Annotated[int, Meta(ge=2)] = 100
+    target_bytes: Count = 128 * 1024 * 1024
+    retention_hours: Annotated[float, Meta(ge=0)] = 168.0
+    versions: Count = 10_000
+    """So many newest versions all stay; of older ones one an hour."""
+    grace_hours: Annotated[float, Meta(ge=0)] = 1.0
+    """Versions so young all stay, however many there are."""
+
+
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What a user may set; the rest follows from the home.
 
@@ -109,6 +121,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     sink: Sink = Sink()
     batch: Batch = Batch()
     stream: Stream = Stream()
+    upkeep: Upkeep = Upkeep()
 
 
 class Home(msgspec.Struct, frozen=True):
@@ -274,6 +287,7 @@ __all__ = [
     "Settings",
     "Sink",
     "Stream",
+    "Upkeep",
     "read",
     "variables",
 ]

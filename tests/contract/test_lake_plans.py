@@ -24,7 +24,7 @@ def test_a_stage_without_plans_has_no_newest_one(lake):
 
 
 def test_a_plan_is_read_back_as_it_was_put(lake):
-    plan = Plan(1, {"a/0": Range("log", None, 7)}, ("k",), "id", None, 3)
+    plan = Plan(1, {"a/0": Range("log", None, 7)}, objects=("k",), table_id="id", upto=3)
     assert Plans(lake, "load", "pin").put(plan)
     assert Plans(lake, "load", "pin").latest() == plan
 

@@ -101,6 +101,11 @@ class Handle:
         assert self._delta is not None
         return commits.is_plain(self._delta)
 
+    def delta(self) -> DeltaTable | None:
+        """Return the table at its newest version, opened anew, or None where there is none."""
+        head = self.newest()
+        return None if head is None else self.at(head.version)
+
     def at(self, version: int) -> DeltaTable:
         """Return the table at an older version; TableBroken where it cannot be opened."""
         return opening.load(self._lake, self._table, version)

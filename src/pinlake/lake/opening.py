@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+from urllib.parse import unquote
+
 from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
 
@@ -41,6 +44,12 @@ def newest(lake: Lake, table: str, version: int) -> tuple[DeltaTable, bool]:
             logger("lake").warning("checkpoint_damaged", file=damaged, error=str(error))
             return delta, True
         raise _explained(lake, table, version, error) from error
+
+
+def files(delta: DeltaTable) -> frozenset[str]:
+    """Return the live files of an open table, by their paths below it."""
+    actions: Any = delta.get_add_actions(flatten=True)
+    return frozenset(map(unquote, actions.column("path").to_pylist()))
 
 
 def kept(lake: Lake, table: str) -> list[int]:

@@ -81,8 +81,14 @@ class Plans:
             return False
         self._newest = plan
         if plan.number % PRUNE_EVERY == 0:
-            self._prune(plan.number - KEPT)
+            self.prune()
         return True
+
+    def prune(self) -> None:
+        """Delete all but the newest plans."""
+        numbers = self.numbers()
+        for number in numbers[:-KEPT]:
+            self.lake.delete(self._key(number))
 
     @contextmanager
     def claim(self) -> Iterator[None]:
@@ -120,11 +126,6 @@ class Plans:
     def _open_lock(self) -> int:
         self.lake.make_folder(self.folder)
         return os.open(self.lake.path(f"{self.folder}/{LOCK}"), os.O_RDWR | os.O_CREAT, 0o644)
-
-    def _prune(self, upto: int) -> None:
-        for number in self.numbers():
-            if number <= upto:
-                self.lake.delete(self._key(number))
 
     def _find(self) -> Plan | None:
         """Read the newest plan of a listing (again, if it was deleted meanwhile)."""

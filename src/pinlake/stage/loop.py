@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
-from typing import Self
+from typing import Protocol, Self
 
 import msgspec
 
@@ -66,6 +66,22 @@ class StageReport(msgspec.Struct, frozen=True):
 Report = Callable[[Event], None]
 
 
+class Keeper(Protocol):
+    """Keeps the tables that a stage's workers hold."""
+
+    def look(self, stage: str, name: str, *, behind: bool) -> None:
+        """Take note that a table's writer ended a turn; ``behind``: it has more to do at once."""
+        ...
+
+    def settle(self, stage: str, name: str) -> None:
+        """Do all that is due of a writer's tables now."""
+        ...
+
+    def finish(self) -> None:
+        """Return once nothing is being done to any table."""
+        ...
+
+
 def run_stage(
     stage: str,
     home: Home,
@@ -85,7 +101,10 @@ def run_stage(
     url = log_url(stage, home)
     if url and not wait_for_log(url, stop, once=once):
         return StageReport(stage)
-    with open_crew(stage, home, dataset, table) as (lake, crew), Loop(stage, lake, report) as loop:
+    with (
+        open_crew(stage, home, dataset, table) as (lake, crew),
+        Loop(stage, lake, report, _keeper(lake, home, dataset)) as loop,
+    ):
         if once:
             loop.drain(crew, stop)
         else:
@@ -93,18 +112,27 @@ def run_stage(
         return loop.report
 
 
+def _keeper(lake: Lake, home: Home, dataset: Dataset) -> Keeper:
+    from pinlake.stage.upkeep import WriterKeeper, rules
+
+    return WriterKeeper(lake, rules(home.settings), dataset.tables)
+
+
 class Loop:
     """The workers of a stage's tables, and what came of them."""
 
-    def __init__(self, stage: str, lake: Lake, tell: Report) -> None:
+    def __init__(self, stage: str, lake: Lake, tell: Report, keeper: Keeper | None = None) -> None:
         self.report = StageReport(stage)
         self._stage, self._lake, self._tell = stage, lake, tell
+        self._keeper = keeper
         self._turns: dict[str, Turn] = {}
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
+        if self._keeper:
+            self._keeper.finish()
         for turn in self._turns.values():
             turn.worker.close()
 
@@ -116,6 +144,9 @@ class Loop:
         errors = [error for each in planners if (error := self._finish(each, stop))]
         if errors:
             raise errors[0]
+        if self._keeper:
+            for planner in planners:
+                self._keeper.settle(self._stage, planner.name)
 
     def follow(self, crew: Crew, stop: threading.Event, seconds: float) -> None:
         """Give every table its turn each period, until told to stop."""
@@ -158,7 +189,11 @@ class Loop:
                 work, more = worker.advance()
                 more = more or (whole and work is not None)
                 self._note(planner, work)
+                if self._keeper and not whole:
+                    self._keeper.look(self._stage, planner.name, behind=more)
         except Exception as error:  # noqa: BLE001 - one table's error must not stop the others
+            if self._keeper:
+                self._keeper.finish()  # it works under the worker's claim
             worker.close()
             logger("stage").error(
                 "table_failed", stage=self._stage, table=planner.name, error=repr(error)
