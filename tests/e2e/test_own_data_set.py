@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 
 import pinlake as api
+from asking import ask
 from harness.pipeline import (
     USER_ID,
     Gateway,
-    ask,
     pinlake,
     post_to_kafka,
     post_to_kinesis,
@@ -85,7 +85,8 @@ def test_what_is_posted_and_what_lies_in_files_come_out_clean(home):
 
 
 def test_questions_join_both(home):
-    assert ask(home, "loans_by_title") == [
+    said = pinlake("query", "loans_by_title", "--format", "json", "--home", home).stdout
+    assert json.loads(said) == [
         {"title": "Trees, and\nother plants", "loans": 3},
         {"title": "Stars", "loans": 1},
         {"title": 'The "Sea"', "loans": 1},

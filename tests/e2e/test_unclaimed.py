@@ -1,15 +1,14 @@
 """Any JSON posted to a topic or stream that nobody claims is a table, and can be asked at once."""
 
 import base64
-import io
 import json
 
 import pytest
 import requests
 
 import pinlake as api
+from asking import ask
 from harness.pipeline import Gateway, pinlake, run_stages
-from pinlake.query.format import write
 
 NAMES = [
     "greetings",
@@ -84,12 +83,6 @@ def _produce(session, url, topic, records, form):
     assert answer.status_code == 200, (topic, answer.text)
 
 
-def ask(home, sql):
-    printed = io.StringIO()
-    write(api.open(home).ask(sql), "json", printed)
-    return json.loads(printed.getvalue())
-
-
 @pytest.mark.parametrize("name", [*NAMES, "N" * 230])
 def test_a_topic_of_any_name_is_a_raw_table_of_json_text(home, name):
     found = ask(
@@ -146,15 +139,20 @@ def test_nothing_of_them_is_lost_or_in_quarantine(home):
     assert {each["table"] for each in said} >= {*NAMES}
 
 
+@pytest.fixture(scope="module")
+def gateway(tmp_path_factory):
+    with Gateway(tmp_path_factory.mktemp("refuses")) as gateway:
+        yield gateway
+
+
 @pytest.mark.parametrize("name", ["x+0", "a/b", "a b", "ü", "", ".", "..", "a\x00", "N" * 250])
-def test_a_name_that_is_none_is_refused(tmp_path, name):
-    with Gateway(tmp_path) as gateway:
-        quoted = requests.utils.quote(name, safe="")
-        answer = requests.post(
-            f"{gateway.url}/topics/{quoted}",
-            headers={"Content-Type": "application/vnd.kafka.json.v2+json"},
-            data='{"records":[{"value":1}]}',
-            timeout=30,
-        )
-        assert answer.status_code in {400, 404, 405, 422}
-        assert requests.get(f"{gateway.url}/topics", timeout=30).json() == []
+def test_a_name_that_is_none_is_refused(gateway, name):
+    quoted = requests.utils.quote(name, safe="")
+    answer = requests.post(
+        f"{gateway.url}/topics/{quoted}",
+        headers={"Content-Type": "application/vnd.kafka.json.v2+json"},
+        data='{"records":[{"value":1}]}',
+        timeout=30,
+    )
+    assert answer.status_code in {400, 404, 405, 422}
+    assert requests.get(f"{gateway.url}/topics", timeout=30).json() == []

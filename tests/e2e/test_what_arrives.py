@@ -1,7 +1,6 @@
 """Every variant that real clients send, by every route, through the socket to the tables."""
 
 import base64
-import io
 import json
 from collections import Counter
 
@@ -10,9 +9,8 @@ import pytest
 import requests
 from deltalake import DeltaTable
 
-import pinlake
+from asking import ask
 from harness.pipeline import Gateway, run_stages
-from pinlake.query.format import write
 from what_arrives import CASES, JUNK, REFUSED, Sent, compact, geo, of_object, pin, user
 
 BINARY = "application/vnd.kafka.binary.v2+json"
@@ -122,13 +120,6 @@ def _post_everything(client):
         client.topic("binary", "geo", sent, content)
         for route in ("api", "batch"):
             client.stream(route, "geo", sent, content)
-
-
-def ask(home, sql, source="clean"):
-    """Return what `pinlake query --format json` prints, without a process for each question."""
-    printed = io.StringIO()
-    write(pinlake.open(home).ask(sql, source=source), "json", printed)
-    return json.loads(printed.getvalue())
 
 
 def rows(home, table, of):
