@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterator
 from typing import Self
 
-from pinlake.errors import LogClosed, PartitionUnknown, PinlakeError, TopicUnknown
+from pinlake.errors import LogClosed, PartitionUnknown, TopicUnknown
 from pinlake.log.base import Log, Position, Segment
 from pinlake.log.clock import Clock
 from pinlake.log.retention import Floor, past, retention_of, spared
@@ -46,8 +46,8 @@ class Housekeeper:
                 self._tend(name, partition)
             except (TopicUnknown, PartitionUnknown, LogClosed):
                 continue  # it went meanwhile
-            except (PinlakeError, OSError, ValueError) as error:
-                _events.warning("trim failed", partition=str(partition), reason=str(error))
+            except Exception as error:  # noqa: BLE001 the others' records have to go
+                _events.warning("trim failed", partition=str(partition), reason=repr(error))
 
     def _run(self) -> None:
         while not self._stop.wait(self._settings.trim_seconds):

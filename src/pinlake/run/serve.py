@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from pinlake.dataset import Dataset
+from pinlake.errors import PinlakeError
 from pinlake.gateway.serve import serve
 from pinlake.lake.store import Lake
-from pinlake.settings import Home
+from pinlake.settings import Home, Sink
 from pinlake.stage.connector import connector_of
 from pinlake.stage.floor import Floor
+from pinlake.stage.worker import Wanted, everything
+from pinlake.telemetry import logger
 
 
 def run_serve(
@@ -30,7 +33,7 @@ def run_serve(
     floor = Floor(
         Lake(home.lake_url),
         dataset,
-        sunk=connector_of(home.settings.sink).takes,
+        sunk=_sunk(home.settings.sink),
         stream_topics=home.settings.stream.topics,
     )
     serve(
@@ -42,3 +45,12 @@ def run_serve(
         floor=floor,
         announce=announce,
     )
+
+
+def _sunk(settings: Sink) -> Wanted:
+    """Return which topics the sink takes: all, while its configuration cannot be read."""
+    try:
+        return connector_of(settings).takes
+    except (PinlakeError, OSError) as error:
+        logger("gateway").warning("connector unusable, all topics are kept", reason=str(error))
+        return everything
