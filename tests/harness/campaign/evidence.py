@@ -102,31 +102,32 @@ class Delta:
     def __init__(self, folder):
         self.folder, self.commits, self.faults = Path(folder), [], []
         self.live, self.transactions = {}, defaultdict(list)
-        paths = sorted(self.folder.glob("_delta_log/" + "[0-9]" * 20 + ".json"))
-        self._start(int(paths[0].stem) if paths else 0)
-        for path in paths:
-            self._commit(int(path.stem), path)
+        versions = [
+            int(path.stem) for path in self.folder.glob("_delta_log/*.json") if path.stem.isdigit()
+        ]
+        self._replay(_unbroken(versions))
 
-    def _start(self, first):
-        """Begin with the checkpoint before the first commit that is still there."""
-        self.next = first
-        if first:
-            found = sorted(self.folder.glob("_delta_log/*.checkpoint.parquet"))
-            before = [path for path in found if int(path.name[:20]) in (first - 1, first)]
-            assert before, f"{self.folder}: no checkpoint under version {first}"
-            self._checkpoint(before[0])
+    @property
+    def complete(self):
+        """Whether every commit since the first is still there."""
+        return not self.commits or self.commits[0][0] == 0
+
+    def _replay(self, versions):
+        """Apply the commits, after the checkpoint where the first ones are gone."""
+        log = self.folder / "_delta_log"
+        if versions and versions[0]:
+            self._checkpoint(log / f"{versions.pop(0):020}.checkpoint.parquet")
+        for version in versions:
+            self._commit(version, log / f"{version:020}.json")
 
     def _checkpoint(self, path):
         frame = pl.read_parquet(path)
-        for row in frame.select("add").drop_nulls().to_series().to_list():
+        for row in frame["add"].drop_nulls().to_list():
             self.live[unquote(row["path"])] = row
-        for row in frame.select("txn").drop_nulls().to_series().to_list():
+        for row in frame["txn"].drop_nulls().to_list():
             self.transactions[row["appId"]].append(row["version"])
 
     def _commit(self, version, path):
-        if version != self.next:
-            self.faults.append(f"version {self.next} is missing before {version}")
-        self.next = version + 1
         info = {}
         for line in path.read_bytes().splitlines():
             ((name, action),) = json.loads(line).items()
@@ -169,6 +170,14 @@ class Delta:
     def total(self, name):
         """Return the sum of a count over the commits that tell it."""
         return sum(int(info.get(name, 0)) for _, info in self.commits)
+
+
+def _unbroken(versions):
+    """Return the last row of versions without a gap: what was let go of lies before it."""
+    row = []
+    for version in sorted(versions):
+        row = [*row, version] if row and version == row[-1] + 1 else [version]
+    return row
 
 
 def tables(lake):

@@ -44,6 +44,19 @@ def of_tables(truth, kind):
     return found
 
 
+def rows_by_key(requests):
+    """Return {(table, key): rows} of all that requests would give that were sent more than once."""
+    found = defaultdict(list)
+    for request in requests:
+        if request["tries"] > 1 and request["kind"] == "stream":
+            for value, key in zip(request["values"], request["keys"], strict=True):
+                table = table_of("stream", request["name"], key.encode())
+                for _, row, _ in decoded(table, value) if table in TABLES else ():
+                    if row is not None:
+                        found[table, row["ind"]].append(row)
+    return found
+
+
 def table_of(kind, name, key):
     """Return the table that takes a record, ``_unrouted`` or None, by the data set's facts."""
     if kind == "topic":

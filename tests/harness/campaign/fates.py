@@ -19,6 +19,15 @@ MOMENTS = {"serve": (0.5, 6.0)}
 
 COMMIT = "[0-9]" * 20 + ".json"
 
+MAINTAIN = [
+    Rule("name", f"lake/raw/*/_delta_log/{COMMIT}"),
+    Rule("name", f"lake/clean/*/_delta_log/{COMMIT}", when="after"),
+    Rule("remove", "lake/*/*/part-*", 2),
+    Rule("remove", f"lake/*/*/_delta_log/{COMMIT}", 2),
+    Rule("name", "lake/stream/*/_delta_log/_last_checkpoint"),
+]
+"""Where ``pinlake maintain`` is killed."""
+
 
 class Fate(NamedTuple):
     """How a life ends: after so much processor time of its start, or seconds at work after it.
@@ -118,6 +127,7 @@ def _of_plan(stage):
         Rule("sync", f"{folder}/.draft-*", when="after"),
         Rule("name", f"{folder}/{COMMIT}"),
         Rule("sync", folder, when="after"),
+        Rule("remove", f"{folder}/{COMMIT}"),
     ]
 
 
@@ -142,6 +152,9 @@ def _of_table(table):
         Rule("name", f"{log}/{COMMIT}", when="after"),
     ], [
         Rule("folder", draft, when="after"),
+        Rule("remove", f"{table}/part-*"),
+        Rule("remove", f"{log}/{COMMIT}"),
+        Rule("remove", f"{log}/{COMMIT}", when="after"),
         Rule("create", f"{draft}/part-*", when="after"),
         Rule("write", f"{draft}/part-*", action="tear"),
         Rule("name", f"{draft}/part-*", when="after"),

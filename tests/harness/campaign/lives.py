@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 from harness.campaign import shim, wreck
-from harness.campaign.fates import SERVICES, Fates, shown
+from harness.campaign.fates import MAINTAIN, SERVICES, Fate, Fates, shown
 
 PACE = {
     "PINLAKE_SINK_FLUSH_SIZE": "200",
@@ -18,6 +18,11 @@ PACE = {
     "PINLAKE_STREAM_TRIGGER_MS": "50",
     "PINLAKE_STREAM_PLAN_BYTES": "400000",
     "PINLAKE_KINESIS_CREATE_MS": "0",
+    "PINLAKE_UPKEEP_COMPACT_AFTER_COMMITS": "6",
+    "PINLAKE_UPKEEP_TARGET_BYTES": "200000",
+    "PINLAKE_LOG_SEGMENT_BYTES": "100000",
+    "PINLAKE_LOG_SEGMENT_SECONDS": "1",
+    "PINLAKE_LOG_TRIM_SECONDS": "0.3",
     "PINLAKE_LOG_LEVEL": "error",
 }
 """Everything often: small objects, small plans, short pauses."""
@@ -27,6 +32,15 @@ START_SECONDS = (0.8, 0.5)
 
 LONGEST = 60.0
 
+FORGETFUL = {
+    "PINLAKE_LOG_RETENTION_HOURS": "0.002",
+    "PINLAKE_LOG_STREAM_RETENTION_HOURS": "0.002",
+    "PINLAKE_UPKEEP_RETENTION_HOURS": "0.003",
+    "PINLAKE_UPKEEP_GRACE_HOURS": "0",
+    "PINLAKE_UPKEEP_VERSIONS": "20",
+}
+"""What keeps little: of the log some seconds, of tables some versions."""
+
 
 class Lives:
     """All services of one home, killed by the fates of a seed until so many kills are done.
@@ -34,7 +48,7 @@ class Lives:
     ``library`` is the shim; without one the kills are at moments alone.
     """
 
-    def __init__(self, folder, home, port, seed, kills, library, pace=PACE):
+    def __init__(self, folder, home, port, seed, kills, library, pace):
         self.folder, self.home, self.port, self.seed = folder, home, port, seed
         self.kills, self.library, self.pace = kills, library, pace
         self.deaths, self.missed, self.faults = [], [], []
@@ -61,6 +75,8 @@ class Lives:
 
     def _spared(self, service):
         """Tell whether a service is killed no more."""
+        if service not in self.fates:
+            return False
         owed = self.library is not None and self.fates[service].owed
         return len(self.deaths) >= self.kills * (2 if owed else 1)
 
@@ -70,6 +86,11 @@ class Lives:
         for thread in self._threads:
             if thread.ident:
                 thread.join(120)
+
+    def maintain(self):
+        """Kill ``pinlake maintain`` at each of its steps, where steps can be chosen."""
+        for rule in MAINTAIN if self.library else ():
+            self._one_life("maintain", Fate(10.0, 0.0, rule))
 
     def _live(self, service):
         """Start a service again and again; once all kills are done, let it live."""
@@ -99,6 +120,7 @@ class Lives:
                 at_boundary = True
         if at_boundary:
             self._expect_killed(service, process)
+            at_boundary = process.returncode == -9
         else:
             _kill(process, with_stacks=self.library is not None)
         seconds = time.monotonic() - started
@@ -142,7 +164,7 @@ class Lives:
 
     def _expect_killed(self, service, process):
         """A service that ended by itself is a fault: nothing but kill -9 may stop one."""
-        if process.returncode != -9:
+        if process.returncode != -9 and service != "maintain":
             self.faults.append(f"{service} ended with {process.returncode}, see its log")
 
     def _end(self, service, process):

@@ -12,12 +12,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 from harness.campaign import check, report, shim, values
-from harness.campaign.lives import Lives
+from harness.campaign.lives import FORGETFUL, PACE, Lives
 from harness.campaign.traffic import FREE_STREAM, SHARED, USER_ID, Traffic
-from harness.pipeline import run_stages
+from harness.pipeline import pinlake, run_stages
 
 TRICKLE = 200
 """Records a second that are sent in any case."""
+
+PAUSE = 0.05
 
 
 class Campaign(NamedTuple):
@@ -33,14 +35,18 @@ class Campaign(NamedTuple):
         return [*self.verdict.faults, *self.lives.faults, *self.traffic.refused]
 
 
-def campaign(folder, *, seed, kills, records, clients=4, say=lambda _line: None):
-    """Run a campaign in an empty folder and check it; ``say`` is told how it goes."""
+def campaign(folder, *, seed, kills, records, clients=4, forgetful=True, say=lambda _line: None):
+    """Run a campaign in an empty folder and check it; ``say`` is told how it goes.
+
+    ``forgetful``: log and tables keep little of the past, else all of it.
+    """
     home, port, began = folder / "home", _free_port(), time.monotonic()
-    lives = Lives(folder, home, port, seed, kills, shim.build(folder))
+    pace = PACE | (FORGETFUL if forgetful else {})
+    lives = Lives(folder, home, port, seed, kills, shim.build(folder), pace)
     traffic = Traffic(port, folder, seed, clients)
     lives.start()
     try:
-        _make_streams(port)
+        make_streams(port, lives)
         traffic.start()
         lives.start_stages()
         _await_both(lives, traffic, kills, records, say)
@@ -48,7 +54,7 @@ def campaign(folder, *, seed, kills, records, clients=4, say=lambda _line: None)
         traffic.stop()
         lives.stop()
     say("draining")
-    said = _drain(home)
+    said = _drain(home, lives)
     verdict = check.check(home, folder)
     if idle := {stage: each for stage, each in said.items() if each["rows"]}:
         verdict.wrong(f"after everything was drained, stages still found rows: {idle}")
@@ -59,29 +65,32 @@ def campaign(folder, *, seed, kills, records, clients=4, say=lambda _line: None)
 
 def _await_both(lives, traffic, kills, records, say):
     """Keep kills and acknowledgements in step, until both are enough."""
-    began = told = time.monotonic()
+    told, allowed = time.monotonic(), 0.0
     while not (lives.done and traffic.acknowledged >= records) and not lives.faults:
-        in_step = (len(lives.deaths) + 5) * records / kills
-        trickle = TRICKLE * (time.monotonic() - began)  # what a plan is made of, at any rate
-        ahead = traffic.acknowledged > max(in_step, trickle) and not lives.done
+        in_step = (len(lives.deaths) + 5) * records / kills if len(lives.deaths) < kills else 0
+        allowed = max(allowed + TRICKLE * PAUSE, in_step)  # a step is met by new records alone
+        ahead = traffic.acknowledged > allowed and not lives.done
         (traffic.may_send.clear if ahead else traffic.may_send.set)()
         if time.monotonic() - told > 10:
             told = time.monotonic()
             say(f"{len(lives.deaths)} kills, {traffic.acknowledged:,} records acknowledged")
-        time.sleep(0.05)
+        time.sleep(PAUSE)
 
 
-def _drain(home):
-    """Drain every stage, twice: return what the second time still found to do."""
+def _drain(home, lives):
+    """Drain every stage, twice, and maintain: return what the second time still found to do."""
     run_stages(home)
+    lives.maintain()
+    pinlake("maintain", "--home", home, environment=lives.pace)
     return run_stages(home)
 
 
-def _make_streams(port):
+def make_streams(port, lives):
     """Make every stream; the one that several tables share has two shards."""
     names = [f"streaming-{USER_ID}-{table}" for table in values.TABLES]
     for name, shards in [(SHARED, 2), *((name, 1) for name in [*names, FREE_STREAM])]:
         while not _made(port, name, shards):
+            assert not lives.faults, lives.faults
             time.sleep(0.05)
 
 
@@ -108,6 +117,7 @@ def main():
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--clients", type=int, default=4)
     parser.add_argument("--keep", type=Path, help="an empty folder for all that it leaves")
+    parser.add_argument("--remember", action="store_true", help="keep all of the past")
     given = parser.parse_args()
     temporary = tempfile.TemporaryDirectory(prefix="pinlake-chaos-")
     with nullcontext(given.keep) if given.keep else temporary as folder:
@@ -118,6 +128,7 @@ def main():
             kills=given.kills,
             records=given.records,
             clients=given.clients,
+            forgetful=not given.remember,
             say=lambda line: print(line, file=sys.stderr, flush=True),
         )
     print(done.report)

@@ -1,6 +1,7 @@
 """What a kill left: where the process stood, by its stacks, and what lies on the disk."""
 
 import json
+import os
 import re
 from pathlib import Path
 from typing import NamedTuple
@@ -48,9 +49,8 @@ def _innermost(thread):
 def left(home, service):
     """Return what half-done work of a stage lies on the disk."""
     lake = Path(home, "lake")
-    found = {
-        _draft_of(path.relative_to(lake)) for path in lake.rglob(".draft-*") if service in str(path)
-    }
+    folders = [f"progress/{service}", *OUTPUTS.get(service, ("topics",) * (service == "sink"))]
+    found = {f"torn or unnamed file in {each}" for each in folders if _drafts(lake / each)}
     if service == "sink":
         found |= set(_open_plans_of_sink(lake))
     for folder in OUTPUTS.get(service, ()):
@@ -61,10 +61,9 @@ def left(home, service):
     return tuple(sorted(found))
 
 
-def _draft_of(path):
-    return "torn or unnamed file in " + re.sub(r"[^/]+$", "", str(path)).replace(
-        str(path.parent.name), "*"
-    )
+def _drafts(folder):
+    """Tell whether a file lies below a folder that got no name; what goes meanwhile is passed over."""
+    return any(name.startswith(".draft-") for _, _, names in os.walk(folder) for name in names)
 
 
 def _open_plans_of_sink(lake):
@@ -77,12 +76,20 @@ def _open_plans_of_sink(lake):
 
 
 def _of_table(table):
-    for draft in table.glob("_draft-*"):
-        files = list(draft.glob("part-*.parquet*"))
-        commits = list(draft.glob("_delta_log/*1.json"))
+    for draft in (table / name for name in _names(table) if name.startswith("_draft-")):
+        files = [name for name in _names(draft) if name.startswith("part-")]
+        commits = [name for name in _names(draft / "_delta_log") if name.endswith("1.json")]
         yield "draft " + ("with commit" if commits else "with file" if files else "empty")
-    if table.is_dir() and not list(table.glob("_delta_log/*.json")):
+    if table.is_dir() and not any(".json" in name for name in _names(table / "_delta_log")):
         yield "folder without commit"
+
+
+def _names(folder):
+    """Return the names in a folder, none where it has gone."""
+    try:
+        return os.listdir(folder)
+    except OSError:
+        return []
 
 
 def _open_plan(lake, stage, plans):
@@ -96,14 +103,18 @@ def _open_plan(lake, stage, plans):
 
 
 def _newest(folder):
-    names = sorted(path.name for path in folder.glob("[0-9]*.json"))
+    names = sorted(name for name in _names(folder) if name[:1].isdigit())
     return json.loads((folder / names[-1]).read_bytes()) if names else None
 
 
 def _committed(table):
     """Return the txn number of a table's newest commits, 0 where there is none."""
-    for path in sorted(table.glob("_delta_log/[0-9]*.json"), reverse=True)[:5]:
-        for line in path.read_text().splitlines():
+    log = table / "_delta_log"
+    names = sorted(
+        (name for name in _names(log) if re.fullmatch(r"\d{20}\.json", name)), reverse=True
+    )
+    for name in names[:9]:
+        for line in (log / name).read_text().splitlines():
             action = json.loads(line)
             if "txn" in action:
                 return action["txn"]["version"]
