@@ -27,10 +27,10 @@ PACE = {
 }
 """Everything often: small objects, small plans, short pauses."""
 
-START_SECONDS = (0.8, 0.5)
+START_SECONDS = (0.5, 0.35)
 """Processor seconds that the start of a stage takes, and of the gateway."""
 
-LONGEST = 60.0
+LONGEST = 12.0
 
 FORGETFUL = {
     "PINLAKE_LOG_RETENTION_HOURS": "0.002",
