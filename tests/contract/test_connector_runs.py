@@ -19,6 +19,7 @@ from pinlake.lake.progress import Plans
 from pinlake.lake.store import Lake
 from pinlake.log.open import open_log
 from pinlake.record import topic
+from pinlake.run.erase import run_erase
 from pinlake.settings import Sink
 from pinlake.stage.status import status
 from stage_homes import TOPIC, make_home, once, open_home, post, rows, value
@@ -298,6 +299,21 @@ def test_the_command_says_of_each_key_that_it_does_not_honour_that_it_does_not(t
     refused = subprocess.run(command, check=False, cwd=tmp_path, capture_output=True, text=True)
     assert refused.returncode == 1
     assert "transforms = 'route' cannot be honoured" in refused.stderr
+
+
+@pytest.mark.parametrize("name", ["named", "record field"])
+def test_a_key_is_erased_from_objects_of_every_layout(tmp_path, configure, name):
+    home, dataset = make_home(tmp_path, sink=configure(CONNECTORS[name]))
+    post(home, TOPIC, VALUES)
+    for stage in ("sink", "load", "clean"):
+        once(stage, home, dataset)
+    before = named(home)
+    assert run_erase(home, dataset, "sale", "55").objects == 1
+    after = named(home)
+    assert [key for key in before if before[key] != after[key]] != []
+    assert b'"ind":55' in b"".join(before.values())
+    assert b'"ind":55' not in b"".join(after.values())
+    assert positions(home) == expected(), "what stands for the record is in quarantine"
 
 
 @pytest.fixture(scope="module")

@@ -35,7 +35,7 @@ class Listed(msgspec.Struct, frozen=True):
     size: int
 
 
-def put(lake: Lake, key: ObjectKey, content: bytes) -> None:
+def put(lake: Lake, key: ObjectKey | str, content: bytes) -> None:
     """Write an object whole and durably. The same content again changes nothing."""
     name = str(key)
     lake.put(name, gzip.compress(content, mtime=0) if name.endswith(".gz") else content)

@@ -37,7 +37,7 @@ def erase_objects(finder: Finder, dataset: Dataset, lake: Lake) -> int:
     for key in _objects(finder, dataset, lake):
         (part,) = inputs.read_objects(lake, [key])
         if found := _by_position(finder.in_parts([part], records.of_line)):
-            lake.put(key, b"".join(_lines(part, found)))
+            objects.put(lake, key, b"".join(_lines(part, found)))
             erased += len(found)
     return erased
 
@@ -63,9 +63,7 @@ def _claims(dataset: Dataset, topic_name: str, table: str) -> bool:
 def _objects(finder: Finder, dataset: Dataset, lake: Lake) -> Iterator[str]:
     for name in objects.topics(lake):
         if _claims(dataset, name, finder.table.name):
-            for partition in objects.partitions(lake, name):
-                for listed in objects.list_after(lake, name, partition, None):
-                    yield str(listed.key)
+            yield from map(str, objects.listing(lake, name))
 
 
 def _by_position(places: Iterable[Place]) -> Elements:
