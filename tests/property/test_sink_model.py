@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import tempfile
+from datetime import UTC
 from pathlib import Path
 
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from pinlake.lake import objects
+from pinlake.lake import objects, offsets
 from pinlake.lake.progress import Plans
 from pinlake.lake.store import Lake
 from pinlake.log.base import PartitionSpec
 from pinlake.log.memory import MemoryLog
 from pinlake.record import Partition, Record, topic
+from pinlake.stage import joda
 from pinlake.stage.connector import Connector
+from pinlake.stage.partitioner import ByField, ByTime, Default
 from pinlake.stage.rotation import Rotation
 from pinlake.stage.sink import Sink
 from pinlake.stage.worker import Worker
@@ -24,15 +27,26 @@ TOPIC = topic("a.topic")
 VALUES = st.one_of(
     st.none(),
     st.binary(max_size=12),
-    st.sampled_from([b'{"a": 1}', b"[1,\n2]", b'"x"', b"NaN", b"\xff"]),
+    st.sampled_from([b'{"a": 1}', b'{"a":2}', b'{"a":"x/y"}', b"[1,\n2]", b'"x"', b"NaN", b"\xff"]),
 )
+
+
+PARTITIONERS = [
+    Default(),
+    ByField(("a",)),
+    ByTime(1, UTC, joda.compiled("SSS"), "RecordField", "a"),
+    ByTime(3000, UTC, joda.compiled("mm-ss"), "Wallclock"),
+]
 
 
 class SinkMachine(RuleBasedStateMachine):
     """Appends, looks, time, crashes and drains in any order; partitions are lists."""
 
-    @initialize(flush_size=st.integers(1, 7), size=st.integers(1, 60))
-    def start(self, flush_size, size):
+    @initialize(
+        flush_size=st.integers(1, 7), size=st.integers(1, 60), by=st.sampled_from(PARTITIONERS)
+    )
+    def start(self, flush_size, size, by):
+        self.by = by
         self.folder = tempfile.TemporaryDirectory()
         self.lake = Lake(Path(self.folder.name).as_uri())
         self.log = MemoryLog()
@@ -49,7 +63,7 @@ class SinkMachine(RuleBasedStateMachine):
 
     def planner(self):
         (planner,) = Sink(
-            self.lake, self.log, Connector(self.policy), clock=lambda: self.now
+            self.lake, self.log, Connector(self.policy, partitioner=self.by), clock=lambda: self.now
         ).planners()
         return planner
 
@@ -98,20 +112,25 @@ class SinkMachine(RuleBasedStateMachine):
     @invariant()
     def objects_hold_the_lists_beginning_at_their_offsets(self):
         for partition, values in self.model.items():
-            at = 0
-            for each in objects.list_after(self.lake, TOPIC.name, partition, None):
-                content = objects.get(self.lake, str(each.key))
-                lines = content.splitlines(keepends=True)
-                assert each.key.start == at
-                assert 0 < len(lines) <= self.policy.flush_size
-                at += len(lines)
-                assert self.written.setdefault(str(each.key), content) == content
-            assert self.lines(partition) == [objects.line(value) for value in values[:at]]
+            for key, content in self.contents(partition).items():
+                assert 0 < content.count(b"\n") <= self.policy.flush_size
+                assert self.written.setdefault(key, content) == content
+            held = self.lines(partition)
+            assert held == [objects.line(value) for value in values[: len(held)]]
 
     def lines(self, partition):
+        """Return the lines of all objects by their offsets, which are 0, 1, 2 and so on."""
+        held = []
+        for key, content in self.contents(partition).items():
+            lines = content.splitlines(keepends=True)
+            start = objects.parse(key).start
+            held += zip(offsets.of(self.lake, key, start, len(lines)), lines, strict=True)
+        assert [offset for offset, _ in sorted(held)] == list(range(len(held)))
+        return [line for _, line in sorted(held)]
+
+    def contents(self, partition):
         found = objects.list_after(self.lake, TOPIC.name, partition, None)
-        contents = [objects.get(self.lake, str(each.key)) for each in found]
-        return [line for content in contents for line in content.splitlines(keepends=True)]
+        return {str(each.key): objects.get(self.lake, str(each.key)) for each in found}
 
 
 SinkMachine.TestCase.settings = settings(max_examples=40, stateful_step_count=25, deadline=None)

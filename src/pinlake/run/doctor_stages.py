@@ -26,7 +26,7 @@ def lagging(patient: Patient) -> Iterator[Finding]:
     """Tell which stage has something to do and does not run, or is behind for long."""
     seen = False
     for each in status(patient.home, patient.dataset, patient.log):
-        if not each.lag:
+        if not each.lag or (each.stage == "clean" and not _has_news(patient, each.table)):
             continue
         seen = True
         what = f"{each.stage} {each.table} is {each.lag:,} {each.unit} behind"
@@ -37,6 +37,14 @@ def lagging(patient: Patient) -> Iterator[Finding]:
         yield Finding("warning", "", f"{what}, and no process runs it", do)
     if not seen:
         yield Finding("ok", "", "no stage is behind")
+
+
+def _has_news(patient: Patient, table: str) -> bool:
+    """Tell whether the raw versions that clean has not taken hold rows that are new."""
+    raw = f"raw/{table}"
+    head, latest = tables.head(patient.lake, raw), Plans(patient.lake, "clean", table).latest()
+    after = latest.upto if latest else None
+    return head is not None and bool(tables.added(patient.lake, raw, after, head.version))
 
 
 def unfinished(patient: Patient) -> Iterator[Finding]:
