@@ -173,6 +173,14 @@ class SqlRefused(PinlakeError):
     reason: Any
 
 
+class FreshRefused(PinlakeError):
+    """Fresh answers come from the stream tables: {reason}."""
+
+
+class AsOfRefused(PinlakeError):
+    """There is no answer as of {as_of}: {reason}."""
+
+
 class QuestionUnknown(PinlakeError):
     """There is no question {name!r}; there are: {known}."""
 
@@ -209,6 +217,12 @@ class SourceTableForeign(PinlakeError):
 
 class SampleInvalid(PinlakeError):
     """{path} cannot make rows: {reason}."""
+
+
+class NothingToPost(PinlakeError):
+    """No table of the data set {dataset!r} has topics or streams, so there is nothing to post;
+    `pinlake load` reads the tables that have a source.
+    """
 
 
 class ProducerStateUnusable(PinlakeError):

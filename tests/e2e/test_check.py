@@ -133,6 +133,7 @@ MISTAKES = [
     Mistake("queries/two words.sql", "", "-- T\nSELECT 1 AS a ORDER BY a", 1, "'two words' is no name of a question"),
     # the sample
     Mistake("sample.py", "", "COLUMNS = {}\n", 1, "it has no post"),
+    Mistake("sample.py", "", "COLUMNS = {}\npost = print\n", 1, "COLUMNS has no table"),
     Mistake("sample.py", "", "COLUMNS = {'loans': {}}\npost = print\n", 1, "COLUMNS has a table 'loans'"),
     Mistake("sample.py", "", "COLUMNS = {}\ndef post(number, rng)\n", 2, "expected ':'"),
 ]  # fmt: skip

@@ -163,6 +163,21 @@ def test_without_a_sample_demo_sample_and_post_say_what_is_missing(tmp_path):
         assert not FOREIGN.search(done.stderr)
 
 
+def test_where_every_table_has_a_source_there_is_nothing_to_post(tmp_path):
+    folder = Path(shutil.copytree(LIBRARY, tmp_path / "library"))
+    shutil.rmtree(folder / "queries")
+    (folder / "clean" / "loan.sql").unlink()
+    toml = (folder / "dataset.toml").read_text()
+    (folder / "dataset.toml").write_text(toml[toml.index("[tables.book]") :])
+    options = ("--dataset", folder, "--home", tmp_path / "home")
+    done = pinlake("post", "--via", "kafka", *options, check=False)
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+    assert "there is nothing to post" in done.stderr
+    pinlake("load", "--once", *options)
+    pinlake("clean", "--once", *options)
+    assert ask(tmp_path / "home", "SELECT * FROM book ORDER BY isbn") == CATALOGUE
+
+
 @pytest.mark.slow
 def test_with_a_sample_the_demo_runs_and_its_report_names_no_other_data_set(tmp_path):
     folder = Path(shutil.copytree(LIBRARY, tmp_path / "library"))

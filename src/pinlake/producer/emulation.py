@@ -14,7 +14,7 @@ import msgspec
 from msgspec.structs import replace
 
 from pinlake.dataset import Dataset, Emulation, Table
-from pinlake.errors import SettingInvalid
+from pinlake.errors import NothingToPost, SettingInvalid
 from pinlake.producer.client import CLIENTS, KINESIS_BATCH, Client
 from pinlake.producer.connection import PATIENT, Connection, Patience
 from pinlake.producer.posting import Posting
@@ -117,10 +117,12 @@ def post(
 
     Nothing is left out; what was sent and not yet noted when the process was
     killed is sent again. A refused record (4xx) is counted and passed over.
-    Raises GatewayUnreachable after ``patience``, SourceFailed, SettingInvalid and
-    ProducerStateUnusable; the next run goes on from there.
+    Raises GatewayUnreachable after ``patience``, SourceFailed, SettingInvalid,
+    NothingToPost and ProducerStateUnusable; the next run goes on from there.
     """
     emulation = dataset.producer if seed is None else replace(dataset.producer, seed=seed)
+    if not emulation.order:
+        raise NothingToPost(dataset=dataset.name)
     tables = [dataset.tables[name] for name in emulation.order]
     file, start = ProgressFile(state), start_of(emulation)
     jitter = rng or random.Random()  # noqa: S311

@@ -152,6 +152,8 @@ def _import(dataset: Dataset) -> ModuleType:
 
 def _check(dataset: Dataset, sample: Sample) -> None:
     """Make one post: its tables and the lengths of its rows must be those of COLUMNS."""
+    if not sample.columns:
+        _invalid(dataset, 1, "COLUMNS has no table")
     for table in sample.columns:
         if table not in dataset.tables:
             _invalid(dataset, 1, f"COLUMNS has a table {table!r} that dataset.toml does not have")
