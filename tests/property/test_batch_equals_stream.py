@@ -205,7 +205,8 @@ def killed_after(commits):
     def commit(*arguments, **options):
         if len(done) == commits:
             raise Killed
+        outcome = real(*arguments, **options)
         done.append(1)
-        return real(*arguments, **options)
+        return outcome
 
     return commit

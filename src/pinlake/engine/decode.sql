@@ -21,15 +21,19 @@ WHERE NOT coalesce(
       lambda record: {fitting}
     )[1]
   END
-  AND CASE
-    WHEN suffix(value, '"}}') OR suffix(value, '"}}' || chr(10)) THEN true
-    ELSE regexp_matches(right(value, 3), '[^,\s]\}}\n?\z')
-  END,
+  AND {closed},
   false
 )
 ORDER BY row
 
--- The table's columns and where they come from, of records that are all plain.
+-- That the last sign before the closing bracket is no comma, nor a blank that may hide one.
+-- name: closed
+CASE
+  WHEN suffix(value, '"}}') OR suffix(value, '"}}' || chr(10)) THEN true
+  ELSE regexp_matches(right(value, 3), '[^,\s]\}}\n?\z')
+END
+
+-- The table's columns and where they come from, of the records in {records}.
 -- name: rows
 SELECT
   {columns},
@@ -39,7 +43,33 @@ SELECT
   element AS _element,
   CAST($objects AS VARCHAR[])[source + 1] AS _object,
   rescued AS _rescued_data
-FROM (SELECT *, from_json(value, {types}) AS fields FROM records)
+FROM ({records})
+
+-- Records that are all plain.
+-- name: known
+SELECT *, from_json(value, {types}) AS fields FROM records
+
+-- Records that fail with {error} at one that is not plain, by the rule of the rows that are not
+-- (above). A record is parsed once less than by two queries, and while the rows are written.
+-- name: hoped
+SELECT * REPLACE (
+  CASE
+    WHEN CASE WHEN record.keys = {count} AND record.types = {usual} THEN {in_range} ELSE {fitting} END
+      AND {closed}
+    THEN position
+    ELSE error({error})
+  END AS position
+)
+FROM (
+  SELECT
+    *,
+    {{
+      'keys': len(try(json_keys(value))),
+      'types': try(json_type(value, {paths})),
+      'numbers': fields
+    }} AS record
+  FROM (SELECT *, try(from_json(value, {types})) AS fields FROM records)
+)
 
 -- The rows that are no JSON, or may be taken for it by DuckDB alone.
 -- name: odd_json

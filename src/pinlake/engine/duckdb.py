@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import duckdb
 import msgspec
 from deltalake import Schema
+from deltalake.exceptions import DeltaError
 from duckdb import DuckDBPyConnection, DuckDBPyRelation
 
 from pinlake.engine import functions, inputs, quarantine, records, routing, schema
@@ -16,13 +18,14 @@ from pinlake.engine.cleaning import Cleaning
 from pinlake.engine.inputs import Fetched
 from pinlake.engine.quarantine import Rejected
 from pinlake.engine.records import Decoded
-from pinlake.engine.values import joined
+from pinlake.engine.values import Values, joined
 from pinlake.errors import TableExchanged
 from pinlake.lake import evolution, tables
 from pinlake.lake.store import Lake
 from pinlake.lake.tables import Head, Snapshot
 from pinlake.log.base import LogReader
 
+T = TypeVar("T")
 UNROUTED = "_unrouted"
 """The table of stage stream that takes, into quarantine alone, what no pattern takes."""
 
@@ -57,6 +60,7 @@ class DuckdbEngine:
         }
         self._open: DuckDBPyConnection | None = None
         self._cleanings: dict[str, Cleaning] = {}
+        self._odd: set[str] = set()
 
     @property
     def connection(self) -> DuckDBPyConnection:
@@ -96,8 +100,12 @@ class DuckdbEngine:
 
     def _load(self, step: Step, given: Objects) -> Outcome:
         values = joined(list(inputs.read_objects(self.lake, given.keys)))
+        outcome = self._hoped(step, lambda: self._append(step, Decoded(values), checked=True))
+        if outcome is not None:
+            return outcome
         decoded = records.decode(self.connection, step.table, values, records.of_line)
-        return self._append(step, decoded, of_stream=False)
+        self._note(step, decoded, values)
+        return self._append(step, decoded)
 
     def _take(self, step: Step, given: Taken) -> Outcome:
         """Load values that a source gave; what is no row stands in quarantine as it was sent."""
@@ -106,7 +114,7 @@ class DuckdbEngine:
             quarantine.as_sent(each, given.as_sent(each.source, each.position))
             for each in decoded.rejected
         )
-        return self._append(step, Decoded(decoded.values, rejected), of_stream=False)
+        return self._append(step, Decoded(decoded.values, rejected))
 
     def _clean(self, step: Step, given: Versions) -> Outcome:
         head = _checked(step, given, tables.head(self.lake, given.table))
@@ -122,14 +130,45 @@ class DuckdbEngine:
         if step.table.name == UNROUTED:
             return self._unrouted(step, fetched)
         taken = joined(routing.taken(self.connection, fetched))
-        decoded = records.decode(self.connection, step.table, taken, records.as_read)
         if step.table.generic:
+            decoded = records.decode(self.connection, step.table, taken, records.as_read)
             self.connection.register("keys", inputs.Keys([each.keys for each in fetched]))
             return self._append(step, decoded, of_stream=True)
-        rows = records.rows(self.connection, step.table, decoded.values)
+        if self._hoped(step, lambda: self._keep(step, taken, checked=True)):
+            return self._cleaned(step, self.connection.table("_batch"), ())
+        decoded = records.decode(self.connection, step.table, taken, records.as_read)
+        self._note(step, decoded, taken)
+        self._keep(step, decoded.values)
+        return self._cleaned(step, self.connection.table("_batch"), decoded.rejected)
+
+    def _keep(self, step: Step, values: Values, *, checked: bool = False) -> bool:
+        """Keep a batch's rows as the table ``_batch``."""
+        rows = records.rows(self.connection, step.table, values, checked=checked)
         self.connection.execute("DROP TABLE IF EXISTS _batch")
         rows.create("_batch")
-        return self._cleaned(step, self.connection.table("_batch"), decoded.rejected)
+        return True
+
+    def _hoped(self, step: Step, work: Callable[[], T]) -> T | None:
+        """Do what takes plain records alone, or nothing, and return None, where some are odd.
+
+        To look for odd records first costs half of a load's time. Where the
+        table's last batch had some, there is no hope.
+        """
+        if step.table.generic or step.output in self._odd:
+            return None
+        try:
+            return work()
+        except (duckdb.Error, DeltaError) as failure:
+            if not records.is_odd(failure):
+                raise
+        return None
+
+    def _note(self, step: Step, decoded: Decoded, values: Values) -> None:
+        """Note whether a batch had odd records."""
+        if decoded.values is values:
+            self._odd.discard(step.output)
+        else:
+            self._odd.add(step.output)
 
     def _unrouted(self, step: Step, fetched: Sequence[Fetched]) -> Outcome:
         """Put what no table takes into quarantine, which is all that this step writes."""
@@ -137,9 +176,13 @@ class DuckdbEngine:
         version = self._quarantine(step, rejected)
         return Outcome(step.number, 0, 0, len(rejected), version)
 
-    def _append(self, step: Step, decoded: Decoded, *, of_stream: bool) -> Outcome:
+    def _append(
+        self, step: Step, decoded: Decoded, *, of_stream: bool = False, checked: bool = False
+    ) -> Outcome:
         """Commit a batch's rows as they are decoded."""
-        rows = records.rows(self.connection, step.table, decoded.values, of_stream=of_stream)
+        rows = records.rows(
+            self.connection, step.table, decoded.values, of_stream=of_stream, checked=checked
+        )
         kind = schema.of(rows)
         evolution.follow(self.lake, step.output, kind, self.connection)
         self._quarantine(step, decoded.rejected)

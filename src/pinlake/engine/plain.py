@@ -26,6 +26,9 @@ _JSON = {
 }
 """What json_type calls a value that is of the column's type already, the usual one first."""
 
+ODD = "a record is not plain"
+"""What a query fails with at a record that it cannot take."""
+
 _NUMBERS = frozenset({"INT", "BIGINT", "DOUBLE"})
 
 
@@ -39,22 +42,38 @@ class Plain:
 
     def odd(self) -> str:
         """Return the query for the rows that are not plain."""
-        return statements("decode.sql")["odd"].format(
-            count=len(self.columns),
-            paths=_list(_pointer(each) for _, names in self.columns for each in names),
-            usual=f"[{', '.join(self._usual())}]",
-            numbers=self._numbers(),
-            in_range=" AND ".join(["true", *self._in_range()]),
-            fitting=" AND ".join([self._all_found(), *self._fitting()]),
-        )
+        return self._filled("odd", numbers=self._numbers(), in_range=self._all_in_range("numbers"))
 
     def rows(self) -> str:
         """Return the query for the columns and provenance of records that are all plain."""
+        return self._rows(self._filled("known", types=self._types(DUCKDB)))
+
+    def checked_rows(self) -> str:
+        """Return the query for the same, which fails with the text ODD where one is not plain."""
+        return self._rows(
+            self._filled(
+                "hoped",
+                types=self._types(DUCKDB),
+                in_range=self._all_in_range("fields"),
+                error=literal(ODD),
+            )
+        )
+
+    def _rows(self, records: str) -> str:
         columns = [
             f"{_first('fields', names)} AS {name(column.name)}" for column, names in self.columns
         ]
-        return statements("decode.sql")["rows"].format(
-            columns=", ".join(columns), types=self._types(DUCKDB)
+        return statements("decode.sql")["rows"].format(columns=", ".join(columns), records=records)
+
+    def _filled(self, statement: str, **blanks: str) -> str:
+        found = statements("decode.sql")
+        return found[statement].format(
+            count=len(self.columns),
+            paths=_list(_pointer(each) for _, names in self.columns for each in names),
+            usual=f"[{', '.join(self._usual())}]",
+            fitting=" AND ".join([self._all_found(), *self._fitting()]),
+            closed=found["closed"].format(),
+            **blanks,
         )
 
     def _types(self, wanted: Container[str]) -> str:
@@ -78,10 +97,13 @@ class Plain:
             yield literal(_JSON[column.type][0])
             yield from ["NULL"] * (len(names) - 1)
 
-    def _in_range(self) -> Iterator[str]:
-        for column, names in self.columns:
-            if column.type in _NUMBERS:
-                yield _in_range(column, _first("numbers", names))
+    def _all_in_range(self, numbers: str) -> str:
+        ranges = [
+            _in_range(column, _first(numbers, names))
+            for column, names in self.columns
+            if column.type in _NUMBERS
+        ]
+        return " AND ".join(["true", *ranges])
 
     def _all_found(self) -> str:
         """Return that there are no other keys, and none twice."""

@@ -11,7 +11,7 @@ from duckdb import DuckDBPyConnection, DuckDBPyRelation
 
 from pinlake.dataset import Table
 from pinlake.engine.decode import Decoder, Reject, Row, from_base64, is_json, opened
-from pinlake.engine.plain import Plain
+from pinlake.engine.plain import ODD, Plain
 from pinlake.engine.quarantine import Rejected
 from pinlake.engine.statements import statements
 from pinlake.engine.values import Replacement, Value, Values
@@ -66,11 +66,18 @@ def decode(connection: DuckDBPyConnection, table: Table, values: Values, sent: S
 
 
 def rows(
-    connection: DuckDBPyConnection, table: Table, values: Values, *, of_stream: bool = False
+    connection: DuckDBPyConnection,
+    table: Table,
+    values: Values,
+    *,
+    of_stream: bool = False,
+    checked: bool = False,
 ) -> DuckDBPyRelation:
     """Return a batch's rows with their provenance: a query that runs when it is read.
 
-    It reads the views ``records`` and, for a stream that no data set claims, ``keys``.
+    ``checked``: the values are as they came, not decoded; reading fails where one is
+    odd, with an error that ``is_odd`` tells. It reads the views ``records`` and, for a
+    stream that no data set claims, ``keys``.
     """
     connection.register("records", values)
     parameters: dict[str, Any] = {
@@ -79,11 +86,17 @@ def rows(
         "objects": [source.object for source in values.sources],
     }
     if not table.generic:
-        return connection.sql(Plain(table.columns).rows(), params=parameters)
+        plain = Plain(table.columns)
+        return connection.sql(plain.checked_rows() if checked else plain.rows(), params=parameters)
     if of_stream:
         del parameters["objects"]
     sql = statements("decode.sql")["stream_rows" if of_stream else "topic_rows"]
     return connection.sql(sql, params=parameters)
+
+
+def is_odd(failure: Exception) -> bool:
+    """Tell whether reading checked rows failed since a value is not plain."""
+    return str(failure).endswith(f"Error: {ODD}")
 
 
 def _mended(values: Values, odd: Sequence[int], mend: Mend) -> Decoded:
