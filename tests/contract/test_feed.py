@@ -286,3 +286,11 @@ def test_database_values_are_written_as_the_producer_posts_them(tmp_path):
     assert read(feed, planned(feed)) == [
         {"id": 1, "at": "2018-03-01 12:00:00", "b": "AP8=", "r": 0.5, "n": None}
     ]
+
+
+def test_a_file_whose_name_is_no_utf8_is_said(tmp_path):
+    place = CsvPlace(tmp_path)
+    with open(os.fsencode(tmp_path) + b"/data/\xff.csv", "w") as file:
+        file.write("ind\n1\n")
+    with pytest.raises(SourceFailed, match="rename it"):
+        place.open().ends()

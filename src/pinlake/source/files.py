@@ -78,7 +78,12 @@ class FileFeed:
     def _name(self, path: Path) -> str:
         """Return a file's name in plans: its path in the data set's folder, if it lies there."""
         inside = path.is_relative_to(self._folder)
-        return (path.relative_to(self._folder) if inside else path).as_posix()
+        name = (path.relative_to(self._folder) if inside else path).as_posix()
+        try:
+            name.encode()
+        except UnicodeEncodeError as error:
+            raise SourceFailed(url=repr(name), reason="its name is no UTF-8: rename it") from error
+        return name
 
     def _fingerprint(self, piece: str) -> str:
         """Return size, time and digest of a file; the time spares reading what did not change."""
