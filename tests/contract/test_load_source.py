@@ -195,3 +195,14 @@ def test_status_counts_the_files_and_rows_that_are_left(template, tmp_path):
     assert lags() == {"part": (0, "files"), "bill": (0, "rows")}
     (home.path / "source.db").unlink()
     assert lags()["bill"] == (None, "rows")
+
+
+def test_files_without_a_row_are_done_too(template, tmp_path):
+    home, dataset = open_home(copied(template, tmp_path))
+    for name, text in (("0", ""), ("1", "ind,name\n"), ("2", "ind\njunk,1\n"), ("c", "\n\n")):
+        (dataset.path / "parts" / f"{name}.csv").write_text(text)
+    report = once("load", home, dataset, "part")
+    assert (report.rows, report.quarantined) == (COUNT, 5)
+    assert once("load", home, dataset, "part").steps == 0
+    (dataset.path / "parts" / "0.csv").write_text("ind\n77\n")
+    assert once("load", home, dataset, "part").rows == 1
