@@ -91,6 +91,7 @@ def test_a_full_log_is_503_until_the_stages_have_come_on(tmp_path):
     assert json.loads(query.stdout) == [{"n": len(put)}]
 
 
+@pytest.mark.slow
 def test_a_log_that_is_full_under_load_goes_round_and_round(tmp_path):
     """Five times what the log may hold goes through it while the sink runs beside."""
     posted, refusals = [], 0
@@ -121,6 +122,8 @@ def test_a_full_disk_is_503_until_there_is_room(tmp_path, kept_free):
                 assert refused.status_code == 503
                 assert refused.headers["Retry-After"] == "1"
                 assert held(home, Partition(topic("t"), 0))[: len(posted)] == posted
+                assert requests.get(f"{gateway.url}/ready", timeout=30).status_code == 503
+                assert requests.get(f"{gateway.url}/health", timeout=30).status_code == 200
                 (disk / "ballast").unlink()
                 wait_until(lambda: is_taken_again(by_kafka, gateway.url, posted))
             gateway.kill()

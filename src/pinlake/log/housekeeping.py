@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Self
 
 from pinlake.errors import LogClosed, PartitionUnknown, TopicUnknown
 from pinlake.log.base import Log, Position, Segment
 from pinlake.log.clock import Clock
-from pinlake.log.retention import Floor, past, retention_of, spared
+from pinlake.log.retention import Floor, Retention, past, retention_of, spared
 from pinlake.record import Kind, LogName, Partition
 from pinlake.settings import Log as Settings
 from pinlake.telemetry import logger
@@ -39,11 +40,11 @@ class Housekeeper:
 
     def look(self) -> None:
         """Trim what may go now; what fails is logged, and tried again at the next look."""
-        for name, partition in self._partitions():
+        for partition, retention in self._partitions():
             if self._stop.is_set():
                 return
             try:
-                self._tend(name, partition)
+                self._tend(partition, retention)
             except (TopicUnknown, PartitionUnknown, LogClosed):
                 continue  # it went meanwhile
             except Exception as error:  # noqa: BLE001 the others' records have to go
@@ -58,25 +59,22 @@ class Housekeeper:
             except Exception:  # noqa: BLE001 the gateway goes on, and so do later looks
                 _events.exception("look failed")
 
-    def _partitions(self) -> Iterator[tuple[LogName, Partition]]:
+    def _partitions(self) -> Iterator[tuple[Partition, Retention]]:
         for kind in Kind:
-            for name in [LogName(kind, each) for each in self._log.names(kind)]:
-                yield from ((name, each) for each in self._of(name))
+            for name in self._log.names(kind):
+                with suppress(TopicUnknown):  # it went meanwhile
+                    state = self._log.describe(LogName(kind, name))
+                    retention = retention_of(kind, state.attributes, self._settings)
+                    for each in state.partitions:
+                        yield Partition(state.name, each.number), retention
 
-    def _of(self, name: LogName) -> list[Partition]:
-        try:
-            return [Partition(name, each.number) for each in self._log.describe(name).partitions]
-        except TopicUnknown:
-            return []
-
-    def _tend(self, name: LogName, partition: Partition) -> None:
+    def _tend(self, partition: Partition, retention: Retention) -> None:
         segments = self._log.segments(partition)
-        attributes = self._log.describe(name).attributes
-        retention = retention_of(name.kind, attributes, self._settings)
         stop = past(segments, retention, self._clock())
         if stop is None:
             return
-        free = spared(segments, stop, self._floor(partition, self._log.log_id(name)))
+        floor = self._floor(partition, self._log.log_id(partition.log_name))
+        free = spared(segments, stop, floor)
         if free is not None:
             self._trim(partition, [each for each in segments if each.stop <= free])
 

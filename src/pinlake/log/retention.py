@@ -38,7 +38,9 @@ def past(segments: Sequence[Segment], retention: Retention, now: int) -> Positio
     further back than the limit, or once what follows it fills the size. ``now``
     is milliseconds since the epoch.
     """
-    held, stop = sum(each.bytes for each in segments), None
+    # without a limit of bytes a look costs the segments that go, not all that are held
+    held = sum(each.bytes for each in segments) if retention.bytes is not None else 0
+    stop = None
     for each in segments:
         held -= each.bytes
         if not (_is_old(each, retention, now) or _is_over(held, retention)):

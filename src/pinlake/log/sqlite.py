@@ -167,7 +167,7 @@ class SqliteLog(SqliteLogReader):
 
     def _commit(self, submissions: list[Submission]) -> None:
         group = gather(self._store.topics, submissions)
-        failed = self._store_records(group)
+        failed = self._store_records(group) if group.accepted else None
         for done, firsts in group.accepted:
             if failed is None:
                 waiting.tell(done, firsts, None)

@@ -48,10 +48,10 @@ class Store:
             self._reload(LogName(Kind(kind), name))
 
     def append(self, records: Mapping[HeldPartition, Sequence[Record]]) -> None:
-        """Store records at the end of each partition."""
+        """Store records at the end of each partition; none at all tells whether there is room."""
+        self._room.check()
         if not any(records.values()):
             return
-        self._room.check()
         now = self._clock()
         batches = {
             held: encode(row_id(held.id, held.end), some, now, held.latest)
