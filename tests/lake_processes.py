@@ -110,3 +110,16 @@ def run_stage_until_killed(folder, stage, steps, connector=""):
     home = home.with_connector(Path(connector)) if connector else home
     start.Lake = lambda _url: KillingLake(folder + "/home/lake", steps)
     stage_homes.once(stage, home, dataset)
+
+
+def keep_until_killed(folder, steps):
+    """Compact a table, let go of its past and sweep it; die at a step on the disk."""
+    from pinlake.lake import tables, upkeep
+    from pinlake.lake.history import Keeping
+
+    tables.CHECKPOINT_EVERY = 5
+    lake, now = KillingLake(folder, steps), time.time()
+    rules = upkeep.Rules(10, keeping=Keeping(36_000.0, 3600.0, 8))
+    for later in (0.0, 7200.0, 43_200.0):
+        upkeep.keep(lake, "raw/race", rules, needed=None, now=now + later)
+        upkeep.sweep(lake, "raw/race", rules, now + later)

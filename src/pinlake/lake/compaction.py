@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import duckdb
 import msgspec
+from deltalake.exceptions import DeltaError
 
 from pinlake.lake import rewriting, tables
 from pinlake.lake.handle import LiveFile, handle_of
@@ -85,8 +86,13 @@ def _rewrite(lake: Lake, table: str, files: Sequence[str]) -> bool:
     snapshot = tables.snapshot(lake, table)
     if snapshot is None:
         return False
-    paths = tuple(str(lake.path(f"{table}/{file}")) for file in files)
+    some = tuple(str(lake.path(f"{table}/{file}")) for file in files)
+    chosen = msgspec.structs.replace(snapshot, files=some)
     with duckdb.connect(":memory:", config=_SETTINGS) as connection:
         connection.execute("SET TimeZone = 'UTC'")
-        rows = tables.read(connection, msgspec.structs.replace(snapshot, files=paths))
-        return rewriting.replace(lake, table, files, rows, {"compacted": len(files)}) is not None
+        try:
+            rows = tables.read(connection, chosen)
+            done = rewriting.replace(lake, table, files, rows, {"compacted": len(files)})
+        except (duckdb.Error, DeltaError, OSError) as error:
+            raise tables.damaged(connection, chosen) or error from error
+    return done is not None

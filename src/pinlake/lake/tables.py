@@ -9,7 +9,7 @@ from urllib.parse import unquote
 import msgspec
 from deltalake import DeltaTable, Schema
 
-from pinlake.errors import ColumnsChanged
+from pinlake.errors import ColumnsChanged, TableBroken
 from pinlake.lake import commits, types
 from pinlake.lake.draft import Draft
 from pinlake.lake.handle import Head, forget, handle_of
@@ -25,6 +25,7 @@ __all__ = [
     "added_bytes",
     "commit",
     "committed",
+    "damaged",
     "forget",
     "head",
     "names",
@@ -34,6 +35,8 @@ __all__ = [
 ]
 
 CHECKPOINT_EVERY = 100
+CHECKPOINT_AT_LAST = 1000
+"""Upkeep writes checkpoints beside the commits; where there is none, a commit does."""
 FOLDERS = ("clean", "raw", "stream")
 
 
@@ -102,7 +105,7 @@ def commit(
                 draft = handle.drafts(schema).write(rows, app_id, number, counts)
             version = at.version + 1
             if lake.create(commits.path(table, version), draft.content):
-                if version % CHECKPOINT_EVERY == 0:
+                if version % CHECKPOINT_AT_LAST == 0:
                     handle.checkpoint(version)
                 return Commit(version, found_done=False)
 
@@ -188,10 +191,45 @@ def read(connection: Any, snapshot: Snapshot) -> Any:
     if not snapshot.files:
         return connection.sql(types.empty_select(snapshot.schema))
     if snapshot.plain:
-        found = connection.read_parquet(list(snapshot.files), union_by_name=True)
-        return types.fitted(found, snapshot.schema)
+        return types.fitted(_files(connection, snapshot), snapshot.schema)
     scan: Any = DeltaTable(snapshot.url, version=snapshot.version).scan()
     return connection.from_arrow(scan.read_all())
+
+
+def damaged(connection: Any, snapshot: Snapshot) -> TableBroken | None:
+    """Return what is wrong where reading a snapshot's files failed: the one that is damaged.
+
+    None where each can be read, so that the error has another reason.
+    """
+    from duckdb import Error
+
+    for file in snapshot.files:
+        try:
+            connection.execute(
+                "SELECT max(hash(rows)) FROM read_parquet($1) AS rows", [file]
+            ).fetchall()
+        except Error as found:
+            reason = (
+                f"its file {file} is damaged or gone ({str(found).splitlines()[0]}); put a copy of"
+                " it back, or rebuild the table from upstream"
+            )
+            return TableBroken(table=_name(snapshot), reason=reason)
+    return None
+
+
+def _files(connection: Any, snapshot: Snapshot) -> Any:
+    from duckdb import Error
+
+    try:
+        return connection.read_parquet(list(snapshot.files), union_by_name=True)
+    except Error as error:
+        raise damaged(connection, snapshot) or error from error
+
+
+def _name(snapshot: Snapshot) -> str:
+    """Return a table's name below the lake, by its URL or files: ``clean/pin``."""
+    where = snapshot.url or snapshot.files[0].rpartition("/")[0]
+    return "/".join(where.split("/")[-2:])
 
 
 def _snapshot_at(lake: Lake, table: str, delta: DeltaTable) -> Snapshot:

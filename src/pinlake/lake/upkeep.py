@@ -71,9 +71,7 @@ def checkpoint(lake: Lake, table: str) -> None:
     last = there.checkpoints[-1] if there.checkpoints else 0
     if there.newest - last < tables.CHECKPOINT_EVERY:
         return
-    handle = handle_of(lake, table)
-    with handle.lock:
-        handle.checkpoint(there.newest)
+    handle_of(lake, table).checkpoint(there.newest)
 
 
 def sweep(lake: Lake, table: str, rules: Rules, now: float) -> Kept:
