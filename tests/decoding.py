@@ -37,6 +37,20 @@ def by_engine(contents, columns):
     return found
 
 
+def by_hope(contents, columns):
+    """Return the same from the one query that fails at what is not plain; None where it does."""
+    table = Table("t", key="k", columns=tuple(columns))
+    with duckdb.connect(config={"threads": 2}) as connection:
+        try:
+            rows = records.rows(connection, table, values(contents), checked=True).fetchall()
+        except duckdb.Error as failure:
+            if not records.is_odd(failure):
+                raise
+            return None
+    width = len(columns)
+    return {(row[width + 2], row[width + 3]): (row[:width], row[-1]) for row in rows}
+
+
 def by_hand(contents, columns):
     """Return the same from the one-by-one decoder alone."""
     decoder = Decoder(columns)

@@ -42,26 +42,31 @@ class Plain:
 
     def odd(self) -> str:
         """Return the query for the rows that are not plain."""
-        return self._filled("odd", numbers=self._numbers(), in_range=self._all_in_range("numbers"))
+        return self._filled(
+            "odd", usual=_listed(self._usual()), in_range=" AND ".join(["true", *self._in_range()])
+        )
 
     def rows(self) -> str:
         """Return the query for the columns and provenance of records that are all plain."""
-        return self._rows(self._filled("known", types=self._types(DUCKDB)))
+        columns = [_first("fields", names) for _, names in self.columns]
+        return self._rows(columns, self._filled("known", types=self._types(DUCKDB)))
 
     def checked_rows(self) -> str:
         """Return the query for the same, which fails with the text ODD where one is not plain."""
-        return self._rows(
-            self._filled(
-                "hoped",
-                types=self._types(DUCKDB),
-                in_range=self._all_in_range("fields"),
-                error=literal(ODD),
-            )
+        columns = [_read(column, _first("fields", names)) for column, names in self.columns]
+        records = self._filled(
+            "hoped",
+            usual=_listed(literal(_JSON[column.type][0]) for column, _ in self.columns),
+            proved=" AND ".join(self._proved()),
+            types=self._types(DUCKDB, but_texts="JSON"),
+            error=literal(ODD),
         )
+        return self._rows(columns, records)
 
-    def _rows(self, records: str) -> str:
+    def _rows(self, values: Sequence[str], records: str) -> str:
         columns = [
-            f"{_first('fields', names)} AS {name(column.name)}" for column, names in self.columns
+            f"{value} AS {name(column.name)}"
+            for value, (column, _) in zip(values, self.columns, strict=True)
         ]
         return statements("decode.sql")["rows"].format(columns=", ".join(columns), records=records)
 
@@ -69,17 +74,19 @@ class Plain:
         found = statements("decode.sql")
         return found[statement].format(
             count=len(self.columns),
-            paths=_list(_pointer(each) for _, names in self.columns for each in names),
-            usual=f"[{', '.join(self._usual())}]",
+            paths=_listed(literal(_pointer(each)) for _, names in self.columns for each in names),
+            numbers=self._numbers(),
             fitting=" AND ".join([self._all_found(), *self._fitting()]),
             closed=found["closed"].format(),
             **blanks,
         )
 
-    def _types(self, wanted: Container[str]) -> str:
+    def _types(self, wanted: Container[str], but_texts: str | None = None) -> str:
         """Return the columns of these types by all their names, as from_json takes them."""
         spec = {
             each: DUCKDB[column.type]
+            if column.type == "STRING"
+            else but_texts or DUCKDB[column.type]
             for column, names in self.columns
             if column.type in wanted
             for each in names
@@ -97,13 +104,22 @@ class Plain:
             yield literal(_JSON[column.type][0])
             yield from ["NULL"] * (len(names) - 1)
 
-    def _all_in_range(self, numbers: str) -> str:
-        ranges = [
-            _in_range(column, _first(numbers, names))
-            for column, names in self.columns
-            if column.type in _NUMBERS
-        ]
-        return " AND ".join(["true", *ranges])
+    def _in_range(self) -> Iterator[str]:
+        for column, names in self.columns:
+            if column.type in _NUMBERS:
+                yield _in_range(column, _first("numbers", names))
+
+    def _proved(self) -> Iterator[str]:
+        """Yield for each column that it is there, and of its type if that is not text."""
+        for column, names in self.columns:
+            found = _first("fields", names)
+            value, text = _read(column, found), f"CAST({found} AS VARCHAR)"
+            if column.type == "STRING":
+                yield f"{found} IS NOT NULL"
+            elif column.type == "DOUBLE":
+                yield f"isfinite({value})"
+            else:
+                yield f"CAST({value} AS VARCHAR) = {text}"
 
     def _all_found(self) -> str:
         """Return that there are no other keys, and none twice."""
@@ -160,5 +176,12 @@ def _pointer(key: str) -> str:
     return "/" + key.replace("~", "~0").replace("/", "~1")
 
 
-def _list(texts: Iterable[str]) -> str:
-    return f"[{', '.join(map(literal, texts))}]"
+def _read(column: Column, field: str) -> str:
+    """Return a column's value of a field that is text, or else JSON."""
+    if column.type == "STRING":
+        return field
+    return f"TRY_CAST(CAST({field} AS VARCHAR) AS {DUCKDB[column.type]})"
+
+
+def _listed(expressions: Iterable[str]) -> str:
+    return f"[{', '.join(expressions)}]"

@@ -1,0 +1,137 @@
+"""The query that checks records while it reads them takes what is plain, rightly, or fails."""
+
+import json
+import random
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from decoding import assert_agree, by_hope, by_reference
+from pinlake.dataset import Column
+
+COLUMNS = (
+    Column("ind", "INT", required=True, aliases=("index",)),
+    Column("name", "STRING", required="present"),
+    Column("size", "BIGINT"),
+    Column("share", "DOUBLE", required="present"),
+    Column("title", "STRING"),
+    Column("done", "BOOLEAN"),
+)
+TYPICAL = {
+    "ind": "7",
+    "name": '"x"',
+    "size": "5",
+    "share": "0.5",
+    "title": '"5"',
+    "done": "true",
+}
+PLAIN = [
+    {},
+    {"name": r'"caf\u00e9 \ud83d\udcb0 \"quoted\" \\ \n"', "title": '"é 💰"'},
+    {"name": '"[1]"', "title": '"{}"'},
+    {"name": '""', "title": '"null"'},
+    {"ind": "-2147483648", "size": "9223372036854775807"},
+    {"share": "-19.4061", "done": "false"},
+    {"share": "45"},
+    {"share": "1e-7"},
+    {"name": "null", "title": "null"},
+    {"name": r'"a\u0000b"'},
+]
+ODD = [
+    {"ind": '"7"', "name": "5"},  # as many texts and numbers as there should be
+    {"ind": "5.0", "share": "7"},
+    {"done": "1", "name": "true", "ind": '"7"'},
+    {"size": "1e3", "share": "7"},
+    {"ind": "2147483648"},
+    {"size": "9223372036854775808"},
+    {"share": "1e400"},
+    {"share": "NaN"},
+    {"ind": "null"},
+    {"name": "5.10"},
+    {"name": '{"name": "x"}'},
+    {"name": '["x"]'},
+    {"done": "0"},
+    {"share": '"0.5"'},
+    {"share": "Infinity", "title": "0.5"},
+    {"more": "1"},
+    {"name": r'"\ud800"'},
+    {"name": '"\t"'},
+]
+values = st.sampled_from(
+    [value for each in PLAIN + ODD for value in each.values()]
+    + ["-0", "-0.0", "007", "0", "1.0", "true", "TRUE", "[]", "{}", '"', "", '"a\x00b"', "\x00"]
+    + [r'"\/"', r'"\x"', r'"\u00"', r'"\udcb0"', '"\x7f"', "1E5", "+1", ".5", "123456789012345678"]
+)
+names = st.sampled_from([*TYPICAL, "index", "Ind", r"na\u006de", "more", ""])
+
+
+def text_of(pairs, comma=",", colon=":", end="}"):
+    fields = comma.join(f'"{name}"{colon}{value}' for name, value in pairs)
+    return ("{" + fields + end).encode()
+
+
+def of(changes):
+    return text_of({**TYPICAL, **changes}.items())
+
+
+@st.composite
+def records(draw):
+    """A record of the usual shape with few changes, or one of two with as many values."""
+    pairs = list(TYPICAL.items())
+    for _ in range(draw(st.integers(0, 3))):
+        place = draw(st.integers(0, len(pairs) - 1))
+        name, value = pairs[place]
+        other = draw(st.integers(0, len(pairs) - 1))
+        change = draw(st.sampled_from(["value", "value", "swap", "name", "drop", "again", "order"]))
+        if change == "value":
+            pairs[place] = (name, draw(values))
+        elif change == "swap":
+            pairs[place], pairs[other] = (name, pairs[other][1]), (pairs[other][0], value)
+        elif change == "name":
+            pairs[place] = (draw(names), value)
+        elif change == "drop" and len(pairs) > 1:
+            del pairs[place]
+        elif change == "again":
+            pairs.insert(other, (name, draw(values)))
+        else:
+            pairs[place], pairs[other] = pairs[other], pairs[place]
+    comma, colon = (
+        draw(st.sampled_from([",", ",", ", ", ",\n", ",,"])),
+        draw(st.sampled_from([":", ":", ": ", " : "])),
+    )
+    end = draw(st.sampled_from(["}", "}", "}\n", " }", ",}", ", }", "", "}}", "} \n", "}x"]))
+    content = text_of(pairs, comma, colon, end)
+    return (
+        content[: draw(st.integers(1, len(content)))] if draw(st.integers(0, 9)) == 0 else content
+    )
+
+
+@settings(max_examples=100, deadline=None)
+@given(records())
+@example(of({"ind": '"7"', "name": "5"}))
+def test_what_the_query_takes_is_what_the_rules_make_of_it(record):
+    found = by_hope([record], COLUMNS)
+    if found is not None:
+        assert_agree(found, by_reference([record], COLUMNS))
+
+
+@pytest.mark.parametrize("changes", PLAIN, ids=str)
+@pytest.mark.parametrize("order", ["usual", "another"])
+def test_plain_records_are_taken(changes, order):
+    pairs = list({**TYPICAL, **changes}.items())
+    if order == "another":
+        random.Random(3).shuffle(pairs)
+    record = text_of(pairs, ", ", ": ")
+    found = by_hope([record], COLUMNS)
+    assert found is not None
+    assert_agree(found, by_reference([record], COLUMNS))
+
+
+@pytest.mark.parametrize("changes", ODD, ids=str)
+def test_a_record_that_is_not_plain_stops_the_query_wherever_it_is(changes):
+    typical = json.dumps({name: json.loads(value) for name, value in TYPICAL.items()}).encode()
+    batch = [typical] * 5000
+    assert by_hope(batch, COLUMNS) is not None
+    batch[4321] = of(changes)
+    assert by_hope(batch, COLUMNS) is None
