@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import sys
 from enum import StrEnum
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pinlake.cli.app import DatasetOption, HomeOption, JsonOption, opened, stop_on_signals
+
+if TYPE_CHECKING:
+    from pinlake.query.lake import Source
 
 commands = typer.Typer()
 
@@ -36,10 +39,20 @@ def query(
     sql: Annotated[
         str | None, typer.Option(help="One SELECT in Spark's dialect.", metavar="TEXT")
     ] = None,
-    from_: Annotated[Tables, typer.Option("--from", help="The tables to ask.")] = Tables.CLEAN,
+    from_: Annotated[
+        Tables | None,
+        typer.Option("--from", help="The tables to ask. [default: clean; stream with --fresh]"),
+    ] = None,
     format_: Annotated[
         Format, typer.Option("--format", help="How to print the answer.")
     ] = Format.TABLE,
+    fresh: Annotated[
+        bool, typer.Option(help="Include what the log holds beyond the stream tables.")
+    ] = False,
+    as_of: Annotated[
+        str | None,
+        typer.Option(help="A version of the one table asked, or a time.", metavar="VERSION|TIME"),
+    ] = None,
     home: HomeOption = None,
     dataset: DatasetOption = None,
 ) -> None:
@@ -54,7 +67,10 @@ def query(
     if name and sql:
         raise typer.BadParameter("give a question's name or --sql, not both")
     if name or sql:
-        write(lake.ask(name or sql or "", source=from_.value), format_.value, sys.stdout)
+        source: Source | None = from_.value if from_ else None
+        with lake:
+            answer = lake.ask(name or sql or "", source, fresh=fresh, as_of=as_of)
+            write(answer, format_.value, sys.stdout)
         return
     for each in lake.questions().values():
         typer.echo(f"{each.name:50} {each.title}")

@@ -47,11 +47,12 @@ class Answer:
 
     Nothing is computed before a reading method is called; each call computes
     afresh, on the same versions, so that two readings are equal. Raises
-    SqlRefused where the engine refuses the SQL, or a value of it.
+    SqlRefused where the engine refuses the SQL, or a value of it. What is not
+    ``lasting`` can be read on the connections only while there is the answer.
     """
 
-    def __init__(self, asked: Asked, connect: Connect) -> None:
-        self._asked, self._connect = asked, connect
+    def __init__(self, asked: Asked, connect: Connect, *, lasting: bool = True) -> None:
+        self._asked, self._connect, self._lasting = asked, connect, lasting
         relation = self._relation()
         with self._refusing():
             names, kinds = relation.columns, relation.types
@@ -92,7 +93,9 @@ class Answer:
         Without a connection it is lazy and lives in a session that sees only
         the tables that were asked. With one of yours the rows are handed over.
         """
-        return self._relation() if connection is None else connection.from_arrow(self)
+        if connection is None and self._lasting:
+            return self._relation()
+        return (connection or duckdb.connect()).from_arrow(self)
 
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
         """Return the rows as an Arrow C stream: any Arrow library takes an answer as it is."""

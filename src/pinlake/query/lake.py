@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import threading
+import time
+from collections.abc import Callable, Mapping
+from datetime import datetime
 from functools import partial
-from typing import Literal
+from typing import TYPE_CHECKING, Literal, Self
 
 import msgspec
 
 from pinlake.dataset import Dataset, Question
-from pinlake.errors import HomeMissing, QuestionUnknown, TableMissing
+from pinlake.errors import FreshRefused, HomeMissing, QuestionUnknown, TableMissing
 from pinlake.lake import tables
 from pinlake.lake.store import Lake
 from pinlake.lake.tables import Snapshot
-from pinlake.query import session, statement
+from pinlake.query import as_of, session, statement
 from pinlake.query.answer import Answer, Asked, Column
+from pinlake.query.as_of import AsOf
 from pinlake.query.statement import Reference, Statement
 from pinlake.settings import Home
 
+if TYPE_CHECKING:
+    from pinlake.query.fresh import FreshTables
+
 Source = Literal["clean", "stream"]
+WHOLE = "SELECT * FROM whole"
 
 
 class TableState(msgspec.Struct, frozen=True):
@@ -31,6 +39,14 @@ class TableState(msgspec.Struct, frozen=True):
     columns: tuple[Column, ...]
 
 
+class _View(msgspec.Struct, frozen=True):
+    """How tables are seen."""
+
+    source: Source = "clean"
+    fresh: bool = False
+    as_of: AsOf | None = None
+
+
 class OpenLake:
     """A lake that can be asked: questions by name, SQL in Spark's dialect, whole tables.
 
@@ -39,35 +55,65 @@ class OpenLake:
     wherever it lies. A name with dots goes in backquotes.
     """
 
-    def __init__(self, home: Home, dataset: Dataset) -> None:
+    def __init__(
+        self, home: Home, dataset: Dataset, clock: Callable[[], float] = time.time
+    ) -> None:
         if not home.path.is_dir():
             raise HomeMissing(home=home.path)
-        self.home, self.dataset = home, dataset
+        self.home, self.dataset, self._clock = home, dataset, clock
         self._lake = Lake(home.lake_url)
+        self._fresh: FreshTables | None = None
+        self._opening = threading.Lock()
 
-    def ask(self, question: str, source: Source = "clean") -> Answer:
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Release what fresh answers keep between questions. Idempotent."""
+        with self._opening:
+            if self._fresh is not None:
+                self._fresh.close()
+            self._fresh = None
+
+    def ask(
+        self,
+        question: str,
+        source: Source | None = None,
+        *,
+        fresh: bool = False,
+        as_of: AsOf | None = None,
+    ) -> Answer:
         """Return the answer to a question's name, or to one SELECT.
 
-        Every table is read at the version it has now. Raises QuestionUnknown,
-        TableMissing, or SqlRefused with the line.
+        Unqualified names are tables of ``source``: ``clean``, or ``stream`` where
+        ``fresh``. Every table is read at the version it has now, or had ``as_of`` a
+        version (of the one table that is asked for) or a time. ``fresh``: with the
+        log's records that the stream tables are still to take, so that every record
+        acknowledged before is in the answer. Raises QuestionUnknown, TableMissing,
+        SqlRefused with the line, FreshRefused, AsOfRefused, VersionGone.
         """
+        seen = _View(source or ("stream" if fresh else "clean"), fresh, as_of)
         if not _is_sql(question):
-            return self._ask_named(question, source)
+            return self._ask_named(question, seen)
         return self._answer(
-            "SQL", question, statement.read(question, "SQL", self.dataset.functions_sql), source
+            "SQL", question, statement.read(question, "SQL", self.dataset.functions_sql), seen
         )
 
-    def table(self, name: str) -> Answer:
-        """Return all rows of a table, such as ``clean/pin``; raise TableMissing."""
-        return self._whole(name, self._snapshot(name))
+    def table(self, name: str, *, fresh: bool = False, as_of: AsOf | None = None) -> Answer:
+        """Return all rows of a table, such as ``clean/pin``; raise what ``ask`` does."""
+        given = {Reference("", "whole"): name}
+        return self._over(Asked(name, WHOLE, WHOLE), given, _View("clean", fresh, as_of))
 
     def select(self, text: str, names: Mapping[str, str], where: str = "SQL") -> Answer:
         """Return the answer to DuckDB's SQL over tables under names of your choice.
 
         ``names`` is {name in the SQL: table}. Raises TableMissing and SqlRefused.
         """
-        tables = {Reference("", name): self._snapshot(table) for name, table in names.items()}
-        return self._over(Asked(where, text, text), tables)
+        given = {Reference("", name): table for name, table in names.items()}
+        return self._over(Asked(where, text, text), given, _View())
 
     def tables(self) -> list[str]:
         """Return the name of every table as ``folder/name``, sorted."""
@@ -76,7 +122,7 @@ class OpenLake:
     def describe(self, name: str) -> TableState:
         """Return a table's version, number of rows and columns; raise TableMissing."""
         snapshot = self._snapshot(name)
-        whole = self._whole(name, snapshot)
+        whole = self._as_is(Asked(name, WHOLE, WHOLE), {Reference("", "whole"): snapshot})
         [[rows]] = whole.to_duckdb().count("*").fetchall()
         return TableState(name, snapshot.table_id, snapshot.version, rows, whole.columns)
 
@@ -84,41 +130,71 @@ class OpenLake:
         """Return the questions that can be asked by name, each with its title and SQL."""
         return dict(self.dataset.questions)
 
-    def _ask_named(self, name: str, source: Source) -> Answer:
+    def _ask_named(self, name: str, seen: _View) -> Answer:
         question = self.dataset.questions.get(name)
         if question is None:
             raise QuestionUnknown(name=name, known=", ".join(self.dataset.questions))
         cache, where = self.home.path / "cache" / "questions", f"{name}.sql"
         words = self.dataset.functions_sql
         read = statement.read_cached(question.sql, where, words, cache)
-        return self._answer(where, question.sql, read, source)
+        return self._answer(where, question.sql, read, seen)
 
-    def _answer(self, where: str, sql: str, read: Statement, source: Source) -> Answer:
-        snapshots = {
-            reference: self._snapshot(reference.table(source)) for reference in read.references
-        }
-        return self._over(Asked(where, sql, read.text), snapshots)
+    def _answer(self, where: str, sql: str, read: Statement, seen: _View) -> Answer:
+        given = {reference: reference.table(seen.source) for reference in read.references}
+        return self._over(Asked(where, sql, read.text), given, seen)
 
-    def _whole(self, name: str, snapshot: Snapshot) -> Answer:
-        text = "SELECT * FROM whole"
-        return self._over(Asked(name, text, text), {Reference("", "whole"): snapshot})
+    def _over(self, asked: Asked, given: Mapping[Reference, str], seen: _View) -> Answer:
+        """Return an answer over tables by their names in the SQL."""
+        if seen.fresh:
+            return self._freshly(asked, given, seen)
+        if seen.as_of is None:
+            return self._as_is(asked, {each: self._snapshot(name) for each, name in given.items()})
+        moment = as_of.meant(seen.as_of, len(given))
+        found = {each: self._past(name, moment) for each, name in given.items()}
+        return self._as_is(asked, found)
 
-    def _over(self, asked: Asked, snapshots: dict[Reference, Snapshot]) -> Answer:
+    def _as_is(self, asked: Asked, snapshots: dict[Reference, Snapshot]) -> Answer:
         spill = self.home.path / "cache" / "spill"
         return Answer(asked, partial(session.connect, self._lake, snapshots, spill))
 
+    def _freshly(self, asked: Asked, given: Mapping[Reference, str], seen: _View) -> Answer:
+        streams = {each: name for each, name in given.items() if name.startswith("stream/")}
+        if seen.as_of is not None:
+            raise FreshRefused(reason="what is fresh is of now; leave --as-of away")
+        if not streams:
+            asks = ", ".join(given.values()) or "no table"
+            raise FreshRefused(reason=f"this asks {asks}; ask with --from stream")
+        tables = self._fresh_tables()
+        fed = {each: name for each, name in streams.items() if tables.feeds(name)}
+        as_is = {each: self._snapshot(name) for each, name in given.items() if each not in fed}
+        return Answer(asked, tables.moment(fed, as_is), lasting=False)
+
+    def _fresh_tables(self) -> FreshTables:
+        from pinlake.query.fresh import FreshTables
+
+        with self._opening:
+            if self._fresh is None:
+                self._fresh = FreshTables(self.home, self.dataset, self._lake)
+            return self._fresh
+
+    def _past(self, name: str, moment: int | datetime) -> Snapshot:
+        known = name if tables.head(self._lake, name) else self._in_any_case(name) or name
+        return as_of.snapshot(self._lake, known, moment, self._clock())
+
     def _snapshot(self, name: str) -> Snapshot:
-        snapshot = tables.snapshot(self._lake, name) or self._snapshot_in_any_case(name)
+        snapshot = tables.snapshot(self._lake, name)
+        if snapshot is None and (known := self._in_any_case(name)):
+            snapshot = tables.snapshot(self._lake, known)
         if snapshot is None:
             known = ", ".join(self.tables()) or "none"
             raise TableMissing(table=name, lake=self._lake.url, known=known)
         return snapshot
 
-    def _snapshot_in_any_case(self, name: str) -> Snapshot | None:
-        """Find a table whose name differs in case alone, as Spark's SQL does."""
+    def _in_any_case(self, name: str) -> str | None:
+        """Return a table whose name differs in case alone, as Spark's SQL does."""
         for known in self.tables():
             if known.casefold() == name.casefold():
-                return tables.snapshot(self._lake, known)
+                return known
         return None
 
 

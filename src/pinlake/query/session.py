@@ -28,15 +28,21 @@ def connect(
     be read and none can be written, but for ``spill``, where a query that
     outgrows memory puts what does not fit.
     """
-    connection = duckdb.connect(":memory:", config=OFFLINE)
-    connection.execute("SET TimeZone = 'UTC'")
-    connection.execute("SET temp_directory = $1", [str(spill)])
-    connection.execute("SET allowed_directories = $1", [[str(lake.folder)]])
-    connection.execute("SET enable_external_access = false")
+    connection = opened(lake, spill)
     for schema in SCHEMAS:
         connection.execute(f"CREATE SCHEMA {schema}")
     for reference, snapshot in snapshots.items():
         connection.execute(f"USE {reference.schema or 'main'}")
         tables.read(connection, snapshot).create_view(reference.name)
     connection.execute("USE main")
+    return connection
+
+
+def opened(lake: Lake, spill: Path) -> duckdb.DuckDBPyConnection:
+    """Return a connection with those bounds that sees no table yet."""
+    connection = duckdb.connect(":memory:", config=OFFLINE)
+    connection.execute("SET TimeZone = 'UTC'")
+    connection.execute("SET temp_directory = $1", [str(spill)])
+    connection.execute("SET allowed_directories = $1", [[str(lake.folder)]])
+    connection.execute("SET enable_external_access = false")
     return connection

@@ -6,12 +6,11 @@ from collections.abc import Sequence
 
 from pinlake.dataset import Dataset, Table
 from pinlake.engine.base import Engine, LogRange, LogRanges, Step
-from pinlake.errors import TopicUnknown
+from pinlake.engine.routes import Feed, Routes, ends, routes
 from pinlake.lake.progress import Plan, Range
 from pinlake.log.base import LogReader, Position
 from pinlake.log.reading import read_on
 from pinlake.record import Kind, Partition
-from pinlake.stage.routes import Feed, Routes, routes
 from pinlake.stage.worker import Planned, Wanted, Work, check_log, everything, work_of
 
 READ_BYTES = 8 * 1024 * 1024
@@ -60,11 +59,11 @@ class StreamPlanner:
         self.feeds: tuple[Feed, ...] = ()
         self._log, self._engine, self._table = log, engine, table
         self._plan_bytes = plan_bytes
-        self._end: dict[Partition, Position] | None = None
+        self._end: dict[tuple[Feed, int], Position] | None = None
 
     def fix_end(self) -> None:
         """Take the records that are there now."""
-        self._end = self._ends()
+        self._end = ends(self._log, self.feeds)
 
     def next(self, latest: Plan | None) -> Planned | None:
         """Return the plan of the oldest records that no plan has, up to about ``plan_bytes``."""
@@ -102,39 +101,23 @@ class StreamPlanner:
             name, _, number = key.rpartition("/")
             if each.after == each.upto or name not in feeds:
                 continue
-            feed = feeds[name]
-            partition = Partition(feed.log_name, int(number))
-            found.append(LogRange(partition, each.after, each.upto, feed.takes, feed.rivals))
+            found.append(feeds[name].range(int(number), each.after, each.upto))
         return tuple(sorted(found, key=lambda each: each.partition))
 
     def _news(
         self, latest: Plan | None
     ) -> dict[tuple[Feed, Partition], tuple[Position | None, Position]]:
         """Return the partitions with records that no plan has: after which, and up to where."""
-        ends = self._ends() if self._end is None else self._end
+        there = ends(self._log, self.feeds) if self._end is None else self._end
         done = latest.ranges if latest else {}
-        feeds = {feed.log_name: feed for feed in self.feeds}
         news = {}
-        for partition, end in ends.items():
-            feed = feeds[partition.log_name]
+        for (feed, number), end in there.items():
+            partition = Partition(feed.log_name, number)
             planned = done.get(_key(feed, partition))
             after = planned.upto if planned else None
             if after is None or after < end:
                 news[feed, partition] = (after, end)
         return news
-
-    def _ends(self) -> dict[Partition, Position]:
-        """Return the last position of each partition that holds records."""
-        ends = {}
-        for feed in self.feeds:
-            try:
-                state = self._log.describe(feed.log_name)
-            except TopicUnknown:
-                continue
-            for each in state.partitions:
-                if each.end > each.beginning:
-                    ends[Partition(feed.log_name, each.number)] = each.end - 1
-        return ends
 
     def _fitting(
         self, partition: Partition, after: Position | None, end: Position, share: int
