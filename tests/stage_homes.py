@@ -13,7 +13,7 @@ from pinlake.lake import objects, tables
 from pinlake.lake.store import Lake
 from pinlake.log.open import open_log
 from pinlake.record import LogName, Partition, Record, stream, topic
-from pinlake.settings import Home, Settings, Sink
+from pinlake.settings import Home, Settings, Sink, Stream
 from pinlake.stage.loop import run_stage
 
 DECLARED = """
@@ -83,3 +83,9 @@ def contents(home: Home) -> dict[str, bytes]:
         for partition in objects.partitions(lake, name)
         for each in objects.list_after(lake, name, partition, None)
     }
+
+
+def follow(folder: str, stage: str, milliseconds: int) -> None:
+    """Run a stage for ever at a short trigger, in a process that is to be killed."""
+    home, dataset = open_home(Path(folder), stream=Stream(trigger_ms=milliseconds))
+    run_stage(stage, home, dataset, table=None, once=False, stop=threading.Event())
