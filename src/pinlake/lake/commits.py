@@ -117,9 +117,17 @@ def versions(lake: Lake, table: str) -> list[int]:
 
 
 def newest(lake: Lake, table: str) -> int | None:
-    """Return the highest version that the table's log has a file of, or None."""
-    found = versions(lake, table)
-    return found[-1] if found else None
+    """Return the highest version that the table's log has a file of, or None.
+
+    Looked for from the newest checkpoint on, which costs the same however long the log is.
+    """
+    version = _pointed(lake, table)
+    if version is None or not lake.exists(path(table, version)):
+        found = versions(lake, table)
+        return found[-1] if found else None
+    while lake.exists(path(table, version + 1)):
+        version += 1
+    return version
 
 
 def exists(lake: Lake, table: str) -> bool:
@@ -150,6 +158,14 @@ def is_plain(delta: DeltaTable) -> bool:
     protocol = delta.protocol()
     lowest = protocol.min_reader_version == 1 and protocol.min_writer_version <= 2
     return lowest and not delta.metadata().partition_columns
+
+
+def _pointed(lake: Lake, table: str) -> int | None:
+    """Return the version of the newest checkpoint, where its pointer tells."""
+    try:
+        return int(msgspec.json.decode(lake.get(pointer(table)) or b"")["version"])
+    except (msgspec.DecodeError, UnicodeDecodeError, KeyError, TypeError, ValueError):
+        return None
 
 
 def _parse(version: int, content: bytes) -> CommitRecord:
