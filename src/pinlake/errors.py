@@ -127,6 +127,12 @@ class LogExchanged(PinlakeError):
     """
 
 
+class LogLost(PinlakeError):
+    """There is no log at {url}, and {stage} has read from one: put it back; or, if it is gone for
+    good, what no stage had taken is lost with it, and a new log needs a lake of its own (--home).
+    """
+
+
 class WriterBusy(PinlakeError):
     """Another process runs {stage} {name}: one writer a table; stop it, or wait for it."""
 

@@ -110,6 +110,13 @@ def test_a_log_on_a_disk_that_is_read_only_is_refused_with_what_to_do(fed, tmp_p
         assert "Read-only file system" in line
 
 
+@pytest.mark.parametrize("command", ["sink", "stream"])
+def test_a_log_that_is_gone_is_no_log_without_records(home, command):
+    for path in home.glob("log.db*"):
+        path.unlink()
+    assert "There is no log at" in refused(home, command)
+
+
 @pytest.mark.parametrize("loss", ["deleted", "emptied"])
 def test_a_log_lost_under_a_lake_stops_the_stages_that_had_read_it(home, loss):
     (home / "log.db").unlink() if loss == "deleted" else (home / "log.db").write_bytes(b"")

@@ -13,7 +13,14 @@ from pinlake.dataset import Dataset
 from pinlake.errors import PinlakeError
 from pinlake.lake.store import Lake
 from pinlake.settings import Home
-from pinlake.stage.start import Crew, log_url, open_crew, period, wait_for_log
+from pinlake.stage.start import (
+    Crew,
+    check_not_lost,
+    log_url,
+    open_crew,
+    period,
+    wait_for_log,
+)
 from pinlake.stage.worker import Planner, Work, Worker
 from pinlake.telemetry import logger
 
@@ -100,6 +107,8 @@ def run_stage(
     """
     url = log_url(stage, home)
     if url and not wait_for_log(url, stop, once=once):
+        if once:
+            check_not_lost(stage, home, url)
         return StageReport(stage)
     with (
         open_crew(stage, home, dataset, table) as (lake, crew),

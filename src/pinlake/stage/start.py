@@ -10,7 +10,8 @@ from typing import Protocol
 
 from pinlake.dataset import Dataset
 from pinlake.engine.base import Engine
-from pinlake.errors import LogUnusable
+from pinlake.errors import LogLost, LogUnusable
+from pinlake.lake import progress
 from pinlake.lake.store import Lake
 from pinlake.log.base import LogReader
 from pinlake.log.open import open_reader
@@ -56,6 +57,12 @@ def wait_for_log(url: str, stop: threading.Event, *, once: bool) -> bool:
         if once or stop.wait(WAIT_SECONDS):
             return False
     return True
+
+
+def check_not_lost(stage: str, home: Home, url: str) -> None:
+    """Raise LogLost where a stage finds no log, and its plans tell of one."""
+    if progress.names(Lake(home.lake_url), stage):
+        raise LogLost(url=url, stage=stage)
 
 
 @contextmanager
