@@ -30,7 +30,7 @@ PACE = {
 START_SECONDS = (0.5, 0.35)
 """Processor seconds that the start of a stage takes, and of the gateway."""
 
-LONGEST = 12.0
+LONGEST = 40.0
 
 FORGETFUL = {
     "PINLAKE_LOG_RETENTION_HOURS": "0.002",
