@@ -8,6 +8,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from pathlib import Path
@@ -177,22 +178,19 @@ def test_a_gateway_that_holds_the_log_and_does_not_answer_is_told(home):
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
-def test_a_home_that_this_user_cannot_write_is_told(home, tmp_path):
+def test_a_home_that_this_user_cannot_write_is_told():
     script = (
-        "import os, sys; os.setgid(65534); os.setuid(65534)\n"
-        "from pathlib import Path; from pinlake.run.doctor_place import writable\n"
-        "from pinlake.settings import Home\n"
+        "import sys; from pathlib import Path; from pinlake.run.doctor_place import writable\n"
+        "from pinlake.settings import Home; import os; os.setgid(65534); os.setuid(65534)\n"
         "print(*writable(Home(Path(sys.argv[1]))), sep='\\n')"
     )
-    for above in (tmp_path, *tmp_path.parents[:3]):
-        above.chmod(0o755)
-    done = subprocess.run(
-        [sys.executable, "-c", f"import pinlake.run.doctor_place\n{script}", str(home.path)],
-        check=True,
-        capture_output=True,
-        text=True,
-    )
-    assert done.stdout.count("cannot be written: Permission denied") == 2
+    with tempfile.TemporaryDirectory() as folder:  # tmp_path is closed to other users
+        Path(folder).chmod(0o755)
+        Path(folder, "lake").mkdir()
+        done = subprocess.run(
+            [sys.executable, "-c", script, folder], check=False, capture_output=True, text=True
+        )
+    assert done.stdout.count("cannot be written: Permission denied") == 2, done.stderr
     assert "give this user the right" in done.stdout
 
 
