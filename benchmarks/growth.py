@@ -93,11 +93,13 @@ class Growth:
         return step, outcome, time.perf_counter() - wall, time.process_time() - processor
 
     def value(self, number: int, row: int) -> bytes:
+        """Return a record with the key of a number and the fields of a row."""
         fields = dict(self.rows[row % len(self.rows)])
-        fields["index"] = eval(spread("number"), {"number": number})  # noqa: S307 - ours
+        fields["index"] = eval(spread("number"), {"number": number})
         return msgspec.json.encode(fields)
 
     def step(self, values: list[bytes]) -> Step:
+        """Put the values where the stage finds them, and return its next step."""
         self.number += 1
         if self.stage == "stream":
             after = self.position - 1 if self.position else None
@@ -119,6 +121,7 @@ class Growth:
         return Step("clean", self.table, self.number, versions)
 
     def put(self, values: list[bytes]) -> list[str]:
+        """Write the values as objects of 10,000, and return their keys."""
         keys = []
         for start in range(0, len(values), 10_000):
             key = ObjectKey(TOPIC, 0, self.position)
