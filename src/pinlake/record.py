@@ -7,7 +7,7 @@ from enum import StrEnum
 
 import msgspec
 
-TOPIC_NAME = re.compile(r"[a-zA-Z0-9._-]{1,249}\Z")
+TOPIC_NAME = re.compile(r"[a-zA-Z0-9._-]{1,220}\Z")
 
 
 class Kind(StrEnum):
@@ -68,7 +68,8 @@ def stream(name: str) -> LogName:
 def is_topic_name(name: str) -> bool:
     """Tell whether Kafka allows this topic name.
 
-    1 to 249 of ``[a-zA-Z0-9._-]``, not ``.`` or ``..``. Source: Kafka's own class
-    org.apache.kafka.common.internals.Topic.
+    1 to 220 of ``[a-zA-Z0-9._-]``, not ``.`` or ``..``. Source: Kafka's own class
+    org.apache.kafka.common.internals.Topic, which allows 249: here the topic is part
+    of its objects' file names, which file systems limit to 255.
     """
     return TOPIC_NAME.match(name) is not None and name not in {".", ".."}

@@ -7,6 +7,8 @@ from typing import Literal
 
 import msgspec
 
+from pinlake.record import LogName
+
 ColumnType = Literal["STRING", "INT", "BIGINT", "DOUBLE", "BOOLEAN"]
 Required = Literal["present"] | bool
 FileFormat = Literal["csv", "jsonl"]
@@ -59,6 +61,10 @@ ORIGINS: dict[str, type[Origin]] = {"file": FileOrigin, "database": DatabaseOrig
 """By the name that ``from = { source = ... }`` gives."""
 
 
+TAKEN = frozenset({"_unrouted", "_delta_log"})
+"""Folders that hold something else: what no table's key pattern takes, and a table's own log."""
+
+
 class Table(msgspec.Struct, frozen=True):
     """A table that a data set declares, or the raw table of an unclaimed topic or stream.
 
@@ -106,3 +112,12 @@ class Emulation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     last: int = 11000
     sleep_seconds: tuple[int, ...] = (0, 1)
     order: tuple[str, ...] = ()
+
+
+def unclaimed(name: LogName) -> Table:
+    """Return the raw table of a topic or stream that no data set claims; it has the same name.
+
+    But for a name that means something else as a folder of the lake: there the
+    kind comes before it, as in ``stream:_unrouted``.
+    """
+    return Table(name=f"{name.kind}:{name.name}" if name.name in TAKEN else name.name)

@@ -11,6 +11,7 @@ from pinlake.engine.base import LogRange
 from pinlake.errors import TopicUnknown
 from pinlake.log.base import LogReader, Position
 from pinlake.record import Kind, LogName, Partition, stream, topic
+from pinlake.table import unclaimed
 
 UNROUTED = "_unrouted"
 """The table of what no table's partition-key pattern takes in a shared stream.
@@ -77,7 +78,7 @@ def ends(log: LogReader, feeds: Iterable[Feed]) -> dict[tuple[Feed, int], Positi
 def _of_stream(dataset: Dataset, name: str) -> list[tuple[Table, Feed]]:
     claims = dataset.tables_of_stream(name)
     if not claims:
-        return [(Table(name=f"stream:{name}" if name == UNROUTED else name), Feed(stream(name)))]
+        return [(unclaimed(stream(name)), Feed(stream(name)))]
     patterns = tuple(sorted({takes for _, takes in claims if takes is not None}))
     feeds = [(table, _feed(name, takes, patterns)) for table, takes in claims]
     if all(takes is not None for _, takes in claims):

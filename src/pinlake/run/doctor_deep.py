@@ -8,7 +8,6 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from pinlake.dataset import Table
 from pinlake.engine.statements import statements
 from pinlake.errors import LogExchanged, PinlakeError, TopicUnknown
 from pinlake.lake import objects, offsets, progress, tables
@@ -19,6 +18,7 @@ from pinlake.record import LogName, Partition, topic
 from pinlake.run.doctor_tables import rebuild
 from pinlake.run.finding import Finding, rebuild_objects
 from pinlake.run.patient import Patient
+from pinlake.table import unclaimed
 
 SQL = statements(str(Path(__file__).with_name("doctor.sql")))
 READ_BYTES = 8 * 1024 * 1024
@@ -135,7 +135,7 @@ class _Compared:
     def _broken(self, what: str) -> Finding:
         whole = all(key.start >= self.beginning for key in self.keys)
         if whole:
-            table = self.patient.dataset.table_of_topic(self.name) or Table(name=self.name)
+            table = self.patient.dataset.table_of_topic(self.name) or unclaimed(topic(self.name))
             roots = objects.roots(self.patient.lake)
             do = rebuild_objects(self.patient.home, self.name, roots, table.name)
         else:

@@ -12,9 +12,11 @@ from pinlake.lake.naming import ObjectKey
 from pinlake.lake.objects import Listed
 from pinlake.lake.progress import Plan
 from pinlake.lake.store import Lake
+from pinlake.record import topic
 from pinlake.stage.arrivals import Arrivals, following
 from pinlake.stage.load_source import SourceLoad
 from pinlake.stage.worker import Planned, Wanted, Work, everything, work_of
+from pinlake.table import unclaimed
 
 
 class Load:
@@ -42,10 +44,10 @@ class Load:
         for table in self._dataset.tables.values():
             if table.origin is not None and self._wanted(table.name):
                 self._of(table)
-        for topic in objects.topics(self._lake):
-            table = self._dataset.table_of_topic(topic) or Table(name=topic)
+        for name in objects.topics(self._lake):
+            table = self._dataset.table_of_topic(name) or unclaimed(topic(name))
             if self._wanted(table.name):
-                self._of(table).topics.add(topic)
+                self._of(table).topics.add(name)
         return list(self._planners.values())
 
     def _of(self, table: Table) -> LoadPlanner:

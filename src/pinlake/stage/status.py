@@ -19,6 +19,7 @@ from pinlake.stage.arrivals import Arrivals
 from pinlake.stage.connector import connector_of
 from pinlake.stage.load_source import behind
 from pinlake.stage.routes import Routes, routes
+from pinlake.table import unclaimed
 
 OUTPUTS = {"load": "raw", "clean": "clean", "stream": "stream"}
 
@@ -68,7 +69,7 @@ def _sinks(lake: Lake, log: LogReader | None, takes: Callable[[str], bool]) -> l
 def _loads(lake: Lake, dataset: Dataset, source_url: str) -> list[StageStatus]:
     fed: dict[str, list[str]] = {name: [] for name in dataset.tables}
     for name in objects.topics(lake):
-        table = dataset.table_of_topic(name) or Table(name=name)
+        table = dataset.table_of_topic(name) or unclaimed(topic(name))
         fed.setdefault(table.name, []).append(name)
     found = []
     for table_name, topics in fed.items():

@@ -45,7 +45,7 @@ NEEDS_SCHEMAS = KafkaError(
 )
 NO_RECORDS = KafkaError(422, 422, "Payload error: `records` may not be empty.")
 TOPIC_INVALID = KafkaError(
-    422, 422, "{topic!r} is no topic name: 1 to 249 of [a-zA-Z0-9._-], not '.' or '..'."
+    422, 422, "{topic!r} is no topic name: 1 to 220 of [a-zA-Z0-9._-], not '.' or '..'."
 )
 CONVERSION = KafkaError(422, 42203, "Conversion error: record {number}: {reason}.")
 UNEXPECTED = KafkaError(500, 50001, "Unexpected error; the gateway's log says more.")
