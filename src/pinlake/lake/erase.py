@@ -10,6 +10,7 @@ from deltalake.exceptions import DeltaError
 
 from pinlake.errors import TableBroken
 from pinlake.lake import commits, draft, tables
+from pinlake.lake.handle import handle_of
 from pinlake.lake.store import ArrowStream, Lake
 
 PREDICATE_ROWS = 500
@@ -24,6 +25,9 @@ def delete(lake: Lake, table: str, predicates: Sequence[str]) -> int:
     """
     deleted = 0
     for first in range(0, len(predicates), PREDICATE_ROWS):
+        handle = handle_of(lake, table)
+        with handle.lock:
+            handle.newest(writing=True)  # deltalake would stumble over a torn commit
         delta = _open(lake, table)
         some = predicates[first : first + PREDICATE_ROWS]
         try:
@@ -81,14 +85,11 @@ def _sweep(lake: Lake, table: str) -> None:
 
 
 def _past(lake: Lake, table: str, newest: int, since: int) -> Iterator[str]:
-    """Yield what the table's log keeps of earlier versions, the first commit apart.
-
-    Version 0 made the table and holds no rows: by its file a rebuilt table is told.
-    """
+    """Yield what the table's log keeps of earlier versions."""
     for name in lake.children(f"{table}/{commits.LOG}"):
-        number = int(name[:20]) if name[:20].isdecimal() else 0
+        number = int(name[:20]) if name[:20].isdecimal() else newest
         kept = since if name.endswith(".json") else newest
-        if 0 < number < kept or name.endswith(commits.TORN):
+        if number < kept or name.endswith(commits.TORN):
             yield f"{table}/{commits.LOG}/{name}"
 
 

@@ -87,7 +87,7 @@ def _table(lake: Lake, dataset: Dataset, name: str) -> Table:
     table = dataset.tables.get(name)
     if table is None:
         raise TableMissing(table=name, lake=lake.url, known=", ".join(dataset.tables))
-    if table.key is None:
+    if not table.key:
         raise KeyMissing(table=name)
     return table
 
