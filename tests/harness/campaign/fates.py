@@ -30,14 +30,14 @@ MAINTAIN = [
 
 
 class Fate(NamedTuple):
-    """How a life ends: after so much processor time of its start, or seconds at work after it.
+    """How a life ends: so many seconds after it has got to work, unless the rule ends it before.
 
-    Unless the rule has ended it before.
+    ``early``: while it starts, after so many seconds of processor time.
     """
 
-    starting: float
-    working: float = 0.0
+    working: float
     rule: Rule | None = None
+    early: float | None = None
 
 
 def boundaries(service):
@@ -70,10 +70,10 @@ class Fates:
         if self._rng.random() < 0.33:
             return self._moment()
         if self._steps:
-            return Fate(1.0, self._rng.uniform(5.0, 8.0), self._steps.pop())
+            return Fate(self._rng.uniform(5.0, 8.0), self._steps.pop())
         self._turns = self._turns or self._mixed(self._all)
         rule = self._turns.pop()._replace(nth=self._rng.choice((1, 1, 2, 3, 5)))
-        return Fate(1.0, self._rng.uniform(3.0, 5.0), rule)
+        return Fate(self._rng.uniform(3.0, 5.0), rule)
 
     @property
     def owed(self):
@@ -95,8 +95,8 @@ class Fates:
     def _moment(self):
         """Return a moment: one in four while it starts."""
         if self._rng.random() < 0.25:
-            return Fate(self._rng.random())
-        return Fate(1.0, self._rng.uniform(*self._moments))
+            return Fate(0.0, early=self._rng.uniform(0.0, 1.0))
+        return Fate(self._rng.uniform(*self._moments))
 
 
 def shown(rule):

@@ -1,6 +1,8 @@
 """The services of a pipeline as real processes; each lives, is killed, and lives again at once."""
 
+import contextlib
 import os
+import socket
 import subprocess
 import sys
 import threading
@@ -27,10 +29,7 @@ PACE = {
 }
 """Everything often: small objects, small plans, short pauses."""
 
-START_SECONDS = (0.5, 0.35)
-"""Processor seconds that the start of a stage takes, and of the gateway."""
-
-LONGEST = 40.0
+LONGEST = 60.0
 
 FORGETFUL = {
     "PINLAKE_LOG_RETENTION_HOURS": "0.002",
@@ -90,7 +89,7 @@ class Lives:
     def maintain(self):
         """Kill ``pinlake maintain`` at each of its steps, where steps can be chosen."""
         for rule in MAINTAIN if self.library else ():
-            self._one_life("maintain", Fate(10.0, 0.0, rule))
+            self._one_life("maintain", Fate(60.0, rule))
 
     def _live(self, service):
         """Start a service again and again; once all kills are done, let it live."""
@@ -107,10 +106,10 @@ class Lives:
     def _one_life(self, service, fate):
         """Live one life to its end; tell whether it ended at the boundary of its fate."""
         stacks = self.folder / f"{service}.stacks"
-        written = stacks.stat().st_size if stacks.exists() else 0
+        written = _size(stacks)
         process = self._start(service, fate, stacks)
         started = time.monotonic()
-        self._wait(process, fate, START_SECONDS[service == "serve"])
+        self._wait(service, process, fate)
         at_boundary = process.poll() is not None
         while not at_boundary and self._spared(service):
             if self._ended.wait(0.05):
@@ -119,8 +118,8 @@ class Lives:
             if process.poll() is not None:  # a boundary that comes late is one kill more
                 at_boundary = True
         if at_boundary:
-            self._expect_killed(service, process)
-            at_boundary = process.returncode == -9
+            self._expect_killed(service, process, spoke=_size(stacks) > written)
+            at_boundary = process.returncode in (-9, -11)
         else:
             _kill(process, with_stacks=self.library is not None)
         seconds = time.monotonic() - started
@@ -143,16 +142,26 @@ class Lives:
         more = ["--port", str(self.port)] if service == "serve" else []
         return [service, "--home", str(self.home), *more]
 
-    def _wait(self, process, fate, start_seconds):
-        """Wait until the fate's moment, counted so that a busy machine changes little."""
-        latest = time.monotonic() + LONGEST
-        at_work = None
+    def _wait(self, service, process, fate):
+        """Wait until the fate's moment, so that a busy machine changes little."""
+        latest, at_work = time.monotonic() + LONGEST, None
         while process.poll() is None and time.monotonic() < latest and not self._ended.is_set():
-            if at_work is None and _processor_seconds(process) >= fate.starting * start_seconds:
+            if fate.early is not None and _processor_seconds(process) >= fate.early:
+                return
+            if at_work is None and self._is_at_work(service, process):
                 at_work = time.monotonic()
             if at_work is not None and time.monotonic() >= at_work + fate.working:
                 return
             time.sleep(0.02)
+
+    def _is_at_work(self, service, process):
+        """Tell whether the gateway listens; whether a stage has claimed a table."""
+        if service == "serve":
+            with contextlib.suppress(OSError):
+                socket.create_connection(("127.0.0.1", self.port), 1).close()
+                return True
+            return False
+        return service == "maintain" or any("/writer.lock" in name for name in _open_files(process))
 
     def _note(self, service, fate, seconds, at_boundary, where):
         left = wreck.left(self.home, service)
@@ -162,9 +171,13 @@ class Lives:
             if fate.rule and not at_boundary:
                 self.missed.append((service, shown(fate.rule)))
 
-    def _expect_killed(self, service, process):
-        """A service that ended by itself is a fault: nothing but kill -9 may stop one."""
-        if process.returncode != -9 and service != "maintain":
+    def _expect_killed(self, service, process, *, spoke):
+        """A service that ended by itself is a fault: nothing but kill -9 may stop one.
+
+        Writing the stacks of threads that run on may fail with SIGSEGV (-11).
+        """
+        killed = process.returncode == -9 or (process.returncode == -11 and spoke)
+        if not killed and service != "maintain":
             self.faults.append(f"{service} ended with {process.returncode}, see its log")
 
     def _end(self, service, process):
@@ -185,6 +198,20 @@ def _processor_seconds(process):
     except OSError:
         return 0.0
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def _size(path):
+    return path.stat().st_size if path.exists() else 0
+
+
+def _open_files(process):
+    folder = f"/proc/{process.pid}/fd"
+    found = []
+    with contextlib.suppress(OSError):
+        for name in os.listdir(folder):
+            with contextlib.suppress(OSError):
+                found.append(os.readlink(f"{folder}/{name}"))
+    return found
 
 
 def _kill(process, *, with_stacks):
