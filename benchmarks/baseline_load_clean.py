@@ -1,6 +1,8 @@
 """Objects to raw and clean tables by hand: no quarantine, no plan, twice the rows after a crash."""
 
+import json
 import sys
+import time
 from pathlib import Path
 
 import duckdb
@@ -17,6 +19,7 @@ sql = dict(
     for piece in Path(__file__).with_suffix(".sql").read_text().split("-- name: ")[1:]
 )
 lake = sys.argv[1]
+marks = [(time.monotonic(), time.process_time())]
 connection = duckdb.connect(config={"threads": 2})
 connection.execute("SET TimeZone = 'UTC';" + sql["macros"])
 for table, declared in COLUMNS.items():
@@ -26,6 +29,9 @@ for table, declared in COLUMNS.items():
     files = f"{lake}/topics/*.{table}/*/*.json"
     raw = sql["raw"].replace("$files", files).replace("$columns", str(types))
     write_deltalake(f"{lake}/raw/{table}", connection.sql(raw))
+    marks.append((time.monotonic(), time.process_time()))
     connection.read_parquet(DeltaTable(f"{lake}/raw/{table}").file_uris()).create_view("raw")
     connection.sql(sql["firsts"].replace("$key", declared.split()[0])).create_view("firsts")
     write_deltalake(f"{lake}/clean/{table}", connection.sql(sql[table]))
+    marks.append((time.monotonic(), time.process_time()))
+print(json.dumps(marks))

@@ -36,7 +36,7 @@ def main() -> None:
     arguments.add_argument("--lake", help=argparse.SUPPRESS)
     options = arguments.parse_args()
     if options.lake:
-        load_and_clean(Lake(Path(options.lake).as_uri()))
+        print(json.dumps(load_and_clean(Lake(Path(options.lake).as_uri()))))
         return
     with tempfile.TemporaryDirectory() as folder:
         megabytes = write_objects(Path(folder), options.posts)
@@ -45,29 +45,41 @@ def main() -> None:
 
 
 def compare(folder: Path, runs: int) -> None:
-    ours, theirs = [], []
+    pairs = []
     for _ in range(runs):
-        theirs.append(timed(folder, [str(BASELINE)]))
-        ours.append(timed(folder, [__file__, "--lake"]))
-        print(f"by hand {theirs[-1][0]:.2f} s, processor {theirs[-1][1]:.2f} s; ", end="")
-        print(f"pinlake {ours[-1][0]:.2f} s, processor {ours[-1][1]:.2f} s")
-    for place, name in enumerate(("wall", "processor")):
-        ratio = statistics.median(t[place] / o[place] for t, o in zip(theirs, ours, strict=True))
-        print(f"pinlake's speed over the script's, {name} time: {ratio:.2f} (median of {runs})")
+        pairs.append((timed(folder, [str(BASELINE)]), timed(folder, [__file__, "--lake"])))
+        for name, run in zip(("by hand", "pinlake"), pairs[-1], strict=True):
+            told = (f"{part} {wall:.2f} s ({used:.2f} s)" for part, (wall, used) in run.items())
+            print(f"{name}, wall and processor: {'; '.join(told)}", flush=True)
+    for part, place in itertools.product(pairs[0][0], (0, 1)):
+        ratio = statistics.median(theirs[part][place] / ours[part][place] for theirs, ours in pairs)
+        kind = ("wall", "processor")[place]
+        print(f"pinlake's speed over the script's, {part}, {kind}: {ratio:.2f} (median of {runs})")
 
 
-def timed(folder: Path, command: list[str]) -> tuple[float, float]:
+def timed(folder: Path, command: list[str]) -> dict[str, tuple[float, float]]:
+    """Return wall and processor seconds of a whole run, start-up in it, and of its parts."""
     with tempfile.TemporaryDirectory(dir=folder) as lake:
         Path(lake, "topics").symlink_to(folder / "topics")
         before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
-        subprocess.run([sys.executable, *command, lake], check=True)
+        done = subprocess.run([sys.executable, *command, lake], check=True, stdout=subprocess.PIPE)
         wall = time.monotonic() - began
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     used = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return wall, used
+    steps = [
+        (wall - wall_before, used - used_before)
+        for (wall_before, used_before), (wall, used) in itertools.pairwise(json.loads(done.stdout))
+    ]
+    return {"all": (wall, used), "load": added(steps[::2]), "clean": added(steps[1::2])}
 
 
-def load_and_clean(lake: Lake) -> None:
+def added(steps: list[tuple[float, float]]) -> tuple[float, float]:
+    return sum(wall for wall, _ in steps), sum(used for _, used in steps)
+
+
+def load_and_clean(lake: Lake) -> list[tuple[float, float]]:
+    """Load and clean each table; return the times of wall and processor before and after each."""
+    marks = [(time.monotonic(), time.process_time())]
     pinterest = dataset.load("pinterest")
     engine = DuckdbEngine(lake, None, pinterest.functions_sql)
     for topic in objects.topics(lake):
@@ -75,12 +87,15 @@ def load_and_clean(lake: Lake) -> None:
         assert table is not None
         keys = tuple(str(each.key) for each in objects.list_after(lake, topic, 0, None))
         loaded = engine.run(Step("load", table, 1, Objects(keys)))
+        marks.append((time.monotonic(), time.process_time()))
         raw = tables.snapshot(lake, f"raw/{table.name}")
         assert raw is not None
         assert loaded.version is not None
         versions = Versions(f"raw/{table.name}", raw.table_id, None, loaded.version)
         engine.run(Step("clean", table, 1, versions))
+        marks.append((time.monotonic(), time.process_time()))
     engine.close()
+    return marks
 
 
 def write_objects(folder: Path, posts: int) -> float:
