@@ -265,6 +265,12 @@ class ObjectsInTheWay(PinlakeError):
     """
 
 
+class PlanTorn(PinlakeError):
+    """{path} is no plan any more ({reason}): put a copy of it back, or rebuild the table from
+    upstream, without its plans.
+    """
+
+
 class ObjectTorn(PinlakeError):
     """{key} is not what the sink wrote: {reason};
     `pinlake doctor --deep` says how to rebuild it.

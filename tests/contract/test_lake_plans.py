@@ -8,7 +8,7 @@ import threading
 import pytest
 
 import lake_processes
-from pinlake.errors import WriterBusy
+from pinlake.errors import PlanTorn, WriterBusy
 from pinlake.lake import progress
 from pinlake.lake.progress import Plan, Plans, Range
 from pinlake.lake.store import Lake
@@ -101,3 +101,12 @@ def test_a_claim_ends_with_its_process(lake, tmp_path):
     process.join()
     with Plans(lake, "load", "pin").claim():
         pass
+
+
+def test_a_plan_that_is_damaged_is_named_with_what_to_do(lake):
+    plans = Plans(lake, "load", "pin")
+    assert plans.put(Plan(1))
+    path = lake.path("progress/load/pin/00000000000000000001.json")
+    path.write_bytes(b"{" + path.read_bytes()[2:])
+    with pytest.raises(PlanTorn, match=r"00000000000000000001\.json is no plan.*rebuild"):
+        Plans(lake, "load", "pin").latest()

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 import msgspec
 
-from pinlake.errors import WriterBusy
+from pinlake.errors import PlanTorn, WriterBusy
 from pinlake.lake.store import Lake
 
 ROOT = "progress"
@@ -63,7 +63,7 @@ class Plans:
         self._newest: Plan | None = None
 
     def latest(self) -> Plan | None:
-        """Return the plan with the highest number, or None."""
+        """Return the plan with the highest number, or None; PlanTorn where it is damaged."""
         known = self._newest
         if known is None or not self.lake.exists(self._key(known.number)):
             known = self._find()
@@ -136,7 +136,11 @@ class Plans:
 
     def _read(self, number: int) -> Plan | None:
         content = self.lake.get(self._key(number))
-        return None if content is None else msgspec.json.decode(content, type=Plan)
+        try:
+            return None if content is None else msgspec.json.decode(content, type=Plan)
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+            path = self.lake.path(self._key(number))
+            raise PlanTorn(path=path, reason=error) from error
 
     def _key(self, number: int) -> str:
         return f"{self.folder}/{number:020}.json"
