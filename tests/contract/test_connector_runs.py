@@ -156,7 +156,7 @@ def test_a_later_record_or_another_folder_closes_an_object_by_the_records_time(t
 
 
 def test_the_schedule_closes_an_object_by_the_clock_on_the_wall(tmp_path, configure):
-    from pinlake.stage.connector import connector_of
+    from pinlake.stage.connector.configuration import connector_of
     from pinlake.stage.sink import Sink as Stage
     from pinlake.stage.worker import Worker
 

@@ -25,8 +25,8 @@ from pinlake.lake import commits, objects, tables
 from pinlake.lake.store import Lake
 from pinlake.log.open import open_log
 from pinlake.record import Partition, Record, stream, topic
-from pinlake.run import doctor_place
-from pinlake.run.doctor import CHECKS, DEEP, examine
+from pinlake.run.doctor import place
+from pinlake.run.doctor.examination import CHECKS, DEEP, examine
 from pinlake.source.sample import generate
 from pinlake.stage.loop import run_stage
 
@@ -180,7 +180,7 @@ def test_a_gateway_that_holds_the_log_and_does_not_answer_is_told(home):
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
 def test_a_home_that_this_user_cannot_write_is_told():
     script = (
-        "import sys; from pathlib import Path; from pinlake.run.doctor_place import writable\n"
+        "import sys; from pathlib import Path; from pinlake.run.doctor.place import writable\n"
         "from pinlake.settings import Home; import os; os.setgid(65534); os.setuid(65534)\n"
         "print(*writable(Home(Path(sys.argv[1]))), sep='\\n')"
     )
@@ -198,7 +198,7 @@ def test_a_home_that_this_user_cannot_write_is_told():
     ("free", "severity"), [(10**11, "ok"), (4 * 10**9, "warning"), (6 * 10**7, "error")]
 )
 def test_a_disk_is_nearly_full_before_the_gateway_refuses(free, severity):
-    assert doctor_place.of_disk(Path("/x"), free, 10**11, 64 * 2**20).severity == severity
+    assert place.of_disk(Path("/x"), free, 10**11, 64 * 2**20).severity == severity
 
 
 @pytest.mark.parametrize("content", [b"", b"not a log at all" * 500])
@@ -400,7 +400,7 @@ def test_what_is_looked_at_stands_on_the_page():
 
 def test_the_page_says_what_the_doctor_says():
     told = PAGE.read_text("utf-8")
-    from pinlake.run.finding import rebuild_clean, rebuild_raw, rebuild_stream
+    from pinlake.run.doctor.finding import rebuild_clean, rebuild_raw, rebuild_stream
     from pinlake.settings import Home
 
     home = Home(Path("/h/.pinlake"))

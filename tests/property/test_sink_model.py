@@ -16,8 +16,7 @@ from pinlake.lake.store import Lake
 from pinlake.log.base import PartitionSpec
 from pinlake.log.memory import MemoryLog
 from pinlake.record import Partition, Record, topic
-from pinlake.stage import joda
-from pinlake.stage.connector import Connector
+from pinlake.stage.connector.configuration import Connector, joda
 from pinlake.stage.partitioner import ByField, ByTime, Default
 from pinlake.stage.rotation import Rotation
 from pinlake.stage.sink import Sink

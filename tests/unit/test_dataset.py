@@ -170,7 +170,12 @@ def test_an_unknown_name_or_a_folder_without_the_file_names_what_there_is(name, 
 
 
 REFUSED = [
-    ('size = { type = "INT" }', 'size = { type = "INTEGER" }', 7, "type is 'INTEGER', which is none of"),
+    (
+        'size = { type = "INT" }',
+        'size = { type = "INTEGER" }',
+        7,
+        "type is 'INTEGER', which is none of",
+    ),
     ('size = { type = "INT" }', 'size = { typ = "INT" }', 7, "no key 'typ', the nearest is 'type'"),
     ('size = { type = "INT" }', "size = {}", 7, "missing required field `type`"),
     ('size = { type = "INT" }', 'size = "INT"', 7, "Expected `object`, got `str`"),

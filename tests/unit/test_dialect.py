@@ -166,7 +166,11 @@ def test_a_call_with_the_wrong_number_of_arguments_is_refused():
             3,
             "lower already",
         ),
-        ("CREATE TEMPORARY FUNCTION f(c STRING) RETURNS STRING\nRETURN (c", 2, "the bracket ( is not closed"),
+        (
+            "CREATE TEMPORARY FUNCTION f(c STRING) RETURNS STRING\nRETURN (c",
+            2,
+            "the bracket ( is not closed",
+        ),
     ],
 )
 def test_what_is_no_function_is_refused_with_its_line(text, line, reason):

@@ -17,11 +17,10 @@ from pinlake.log.base import Batch
 from pinlake.log.columns import column
 from pinlake.record import Partition, topic
 from pinlake.settings import Sink
-from pinlake.stage import joda
-from pinlake.stage.connector import read_connector
-from pinlake.stage.connector_keys import FAMILIES, HONOURED, IGNORED, reason_not
+from pinlake.stage.connector.configuration import joda, read_connector
+from pinlake.stage.connector.keys import FAMILIES, HONOURED, IGNORED, reason_not
+from pinlake.stage.connector.properties import read_properties
 from pinlake.stage.partitioner import ByField, ByTime, Default
-from pinlake.stage.properties import read_properties
 
 PAGE = Path(__file__).parents[2] / "docs" / "stages.md"
 BY_TIME = {

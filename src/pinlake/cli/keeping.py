@@ -83,7 +83,7 @@ def doctor(
 
     Example: `pinlake doctor --deep`
     """
-    from pinlake.run.doctor import run_doctor
+    from pinlake.run.doctor.examination import run_doctor
 
     if not run_doctor(home, dataset, deep=deep, json=json):
         raise typer.Exit(1)

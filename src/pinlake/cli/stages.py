@@ -121,7 +121,7 @@ def _tell_of_keys(home: Home) -> None:
     """Say of each key of the connector's configuration that is not honoured that it is not."""
     if not home.settings.sink.connector:
         return
-    from pinlake.stage.connector import read_connector
+    from pinlake.stage.connector.configuration import read_connector
 
     for notice in read_connector(Path(home.settings.sink.connector)).notices:
         typer.echo(f"pinlake: {notice}", err=True)

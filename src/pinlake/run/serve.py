@@ -9,7 +9,7 @@ from pinlake.errors import PinlakeError
 from pinlake.gateway.serve import serve
 from pinlake.lake.store import Lake
 from pinlake.settings import Home, Sink
-from pinlake.stage.connector import connector_of
+from pinlake.stage.connector.configuration import connector_of
 from pinlake.stage.floor import Floor
 from pinlake.stage.worker import Wanted, everything
 from pinlake.telemetry import logger

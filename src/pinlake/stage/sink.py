@@ -14,7 +14,7 @@ from pinlake.lake.store import Lake
 from pinlake.log.base import Batch, LogReader, Position
 from pinlake.log.reading import read_on
 from pinlake.record import Kind, LogName, Partition, topic
-from pinlake.stage.connector import Connector
+from pinlake.stage.connector.configuration import Connector
 from pinlake.stage.partitioner import Default, Tag
 from pinlake.stage.rotation import (
     OpenObject,

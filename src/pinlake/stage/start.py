@@ -17,7 +17,7 @@ from pinlake.log.base import LogReader
 from pinlake.log.open import open_reader
 from pinlake.settings import Home, Settings
 from pinlake.stage.clean import Clean
-from pinlake.stage.connector import connector_of
+from pinlake.stage.connector.configuration import connector_of
 from pinlake.stage.load import Load
 from pinlake.stage.sink import Sink
 from pinlake.stage.stream import Stream

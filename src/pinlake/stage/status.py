@@ -16,7 +16,7 @@ from pinlake.log.base import LogReader, PartitionState
 from pinlake.record import Kind, LogName, topic
 from pinlake.settings import Home
 from pinlake.stage.arrivals import Arrivals
-from pinlake.stage.connector import connector_of
+from pinlake.stage.connector.configuration import connector_of
 from pinlake.stage.load_source import behind
 from pinlake.stage.routes import Routes, routes
 from pinlake.table import unclaimed

@@ -15,10 +15,10 @@ import msgspec
 from pinlake.errors import ConnectorInvalid
 from pinlake.lake.naming import RESERVED, Naming
 from pinlake.settings import Sink
-from pinlake.stage import joda
-from pinlake.stage.connector_keys import reason_not
+from pinlake.stage.connector import joda
+from pinlake.stage.connector.keys import reason_not
+from pinlake.stage.connector.properties import read_properties
 from pinlake.stage.partitioner import EPOCH, ByField, ByTime, Default, Extractor, Partitioner
-from pinlake.stage.properties import read_properties
 from pinlake.stage.rotation import Rotation
 
 HOUR = 3_600_000

@@ -14,37 +14,37 @@ from pinlake.home import open_home
 from pinlake.lake.store import Lake
 from pinlake.log.base import LogReader
 from pinlake.log.open import open_reader
-from pinlake.run import doctor_deep, doctor_place, doctor_stages, doctor_tables
-from pinlake.run.finding import Finding
-from pinlake.run.patient import Patient
+from pinlake.run.doctor import deep, place, stages, tables
+from pinlake.run.doctor.finding import Finding
+from pinlake.run.doctor.patient import Patient
 from pinlake.run.present import Presenter
 from pinlake.settings import Home
 
 Check = Callable[[Patient], Iterator[Finding]]
 
 CHECKS: Mapping[str, Check] = {
-    "settings": doctor_place.connector,
-    "data set": doctor_place.dataset,
-    "port": doctor_place.port,
-    "log's writer": doctor_place.writer,
-    "disk": doctor_place.disk,
-    "log": doctor_place.log,
-    "clock": doctor_stages.clock,
-    "tables": doctor_tables.tables_open,
-    "left over": doctor_tables.left_over,
-    "stages": doctor_stages.lagging,
-    "plans": doctor_stages.unfinished,
-    "retention": doctor_stages.retention,
-    "quarantine": doctor_tables.quarantined,
+    "settings": place.connector,
+    "data set": place.dataset,
+    "port": place.port,
+    "log's writer": place.writer,
+    "disk": place.disk,
+    "log": place.log,
+    "clock": stages.clock,
+    "tables": tables.tables_open,
+    "left over": tables.left_over,
+    "stages": stages.lagging,
+    "plans": stages.unfinished,
+    "retention": stages.retention,
+    "quarantine": tables.quarantined,
 }
 """What is looked at, by name, in order."""
 
 DEEP: Mapping[str, Check] = {
-    "files": doctor_deep.files,
-    "objects": doctor_deep.objects_of_log,
-    "raw": doctor_deep.raw_of_objects,
-    "clean": doctor_deep.clean_of_raw,
-    "stream": doctor_deep.stream_of_log,
+    "files": deep.files,
+    "objects": deep.objects_of_log,
+    "raw": deep.raw_of_objects,
+    "clean": deep.clean_of_raw,
+    "stream": deep.stream_of_log,
 }
 """What ``--deep`` looks at besides; each reads everything."""
 
@@ -67,7 +67,7 @@ def examine(
     except PinlakeError as error:
         yield Finding("error", "settings", str(error), "mend the setting; see `pinlake config`")
         return
-    yield from _guarded("home", lambda _patient: doctor_place.writable(home), None)
+    yield from _guarded("home", lambda _patient: place.writable(home), None)
     try:
         home, held = open_home(path, dataset)
     except HomeMissing as error:

@@ -9,9 +9,9 @@ from pinlake.lake import progress, tables
 from pinlake.lake.progress import Plan, Plans
 from pinlake.log.base import LogReader
 from pinlake.record import Kind, LogName, Partition
-from pinlake.run.finding import Finding, command
-from pinlake.run.patient import Patient
-from pinlake.stage.connector import connector_of
+from pinlake.run.doctor.finding import Finding, command
+from pinlake.run.doctor.patient import Patient
+from pinlake.stage.connector.configuration import connector_of
 from pinlake.stage.floor import EVERYTHING, Floor
 from pinlake.stage.routes import UNROUTED
 from pinlake.stage.status import status

@@ -15,10 +15,10 @@ from pathlib import Path
 from pinlake.engine.check import check_dataset
 from pinlake.errors import LogUnusable, PinlakeError
 from pinlake.log.open import open_reader
-from pinlake.run.finding import Finding, command
-from pinlake.run.patient import Patient
+from pinlake.run.doctor.finding import Finding, command
+from pinlake.run.doctor.patient import Patient
 from pinlake.settings import Home
-from pinlake.stage.connector import connector_of
+from pinlake.stage.connector.configuration import connector_of
 
 ANSWER_SECONDS = 2.0
 GIB = 1024**3

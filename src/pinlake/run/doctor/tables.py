@@ -7,8 +7,8 @@ from pathlib import Path
 
 from pinlake.errors import PinlakeError
 from pinlake.lake import commits, mending, tables
-from pinlake.run.finding import Finding, rebuild_clean, rebuild_raw, rebuild_stream
-from pinlake.run.patient import Patient
+from pinlake.run.doctor.finding import Finding, rebuild_clean, rebuild_raw, rebuild_stream
+from pinlake.run.doctor.patient import Patient
 
 MANY_REFUSED = 0.1
 REASONS = 3

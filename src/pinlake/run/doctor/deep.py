@@ -15,9 +15,9 @@ from pinlake.lake.naming import ObjectKey
 from pinlake.lake.progress import Plan, Plans
 from pinlake.log.base import LogReader, PartitionState, Position
 from pinlake.record import LogName, Partition, topic
-from pinlake.run.doctor_tables import rebuild
-from pinlake.run.finding import Finding, rebuild_objects
-from pinlake.run.patient import Patient
+from pinlake.run.doctor.finding import Finding, rebuild_objects
+from pinlake.run.doctor.patient import Patient
+from pinlake.run.doctor.tables import rebuild
 from pinlake.table import unclaimed
 
 SQL = statements(str(Path(__file__).with_name("doctor.sql")))
@@ -148,7 +148,7 @@ class _Compared:
 
 def raw_of_objects(patient: Patient) -> Iterator[Finding]:
     """Decode the objects that load took once more, and compare the rows with raw."""
-    from pinlake.run.doctor_rows import RawRows
+    from pinlake.run.doctor.rows import RawRows
 
     for name in progress.names(patient.lake, "load"):
         with _engine(patient) as connection:
@@ -157,7 +157,7 @@ def raw_of_objects(patient: Patient) -> Iterator[Finding]:
 
 def clean_of_raw(patient: Patient) -> Iterator[Finding]:
     """Clean the raw rows once more, and compare the keys and rows with the clean table."""
-    from pinlake.run.doctor_rows import clean_rows
+    from pinlake.run.doctor.rows import clean_rows
 
     for table in patient.dataset.tables.values():
         with _engine(patient) as connection:
@@ -166,7 +166,7 @@ def clean_of_raw(patient: Patient) -> Iterator[Finding]:
 
 def stream_of_log(patient: Patient) -> Iterator[Finding]:
     """Decode and clean the log's streams once more, and look for their keys in the stream table."""
-    from pinlake.run.doctor_rows import StreamRows
+    from pinlake.run.doctor.rows import StreamRows
 
     if patient.log is None:
         return

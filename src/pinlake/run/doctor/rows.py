@@ -20,9 +20,9 @@ from pinlake.lake import objects, tables
 from pinlake.lake.progress import Plans
 from pinlake.log.base import LogReader
 from pinlake.record import Kind, Partition
-from pinlake.run.doctor_tables import rebuild
-from pinlake.run.finding import Finding
-from pinlake.run.patient import Patient
+from pinlake.run.doctor.finding import Finding
+from pinlake.run.doctor.patient import Patient
+from pinlake.run.doctor.tables import rebuild
 from pinlake.stage.arrivals import Arrivals
 from pinlake.stage.routes import UNROUTED, Routes, routes
 

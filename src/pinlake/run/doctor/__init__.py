@@ -1,0 +1,1 @@
+"""``pinlake doctor``: what is wrong with a home, and what to do."""

@@ -1,0 +1,1 @@
+"""The configuration of an S3 sink connector, as the sink takes it."""
