@@ -10,7 +10,7 @@ from harness.campaign import evidence
 from harness.pipeline import Gateway, post_to_kafka, post_to_kinesis, run_stages
 from pinlake.lake import tables
 from pinlake.lake.store import Lake
-from pinlake.run.doctor import examine
+from pinlake.run.doctor.examination import examine
 
 FLIPS, SEED = 12, 4
 ROW = {"first_name": "Ann", "last_name": "Lee", "age": 41, "date_joined": "2017-03-04 05:06:07"}

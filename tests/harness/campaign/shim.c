@@ -1,7 +1,7 @@
 /* Loaded before a child's own libraries (LD_PRELOAD): has it die, fail or tear a write at a chosen
  * call to the file system, and shifts its clock. Nothing in the product knows of it.
  *
- * CHAOS_RULES  lines of "op|glob|nth|before or after|action": the nth (0: every) call of the
+ * CHAOS_RULES  lines of "op|glob|nth|before or after|action": the nth (0: every, -n: every nth) call of the
  *              operation on a path that fits. Operations: create, write, sync, name (rename or
  *              link, by its new name), remove, folder. Actions: kill, tear (write half, then
  *              kill), an errno's number.
@@ -94,7 +94,8 @@ __attribute__((constructor)) static void start(void) {
 static int holds(struct rule *rule, const char *op, const char *path, int after) {
     if (rule->after != after || strcmp(rule->op, op) || fnmatch(rule->glob, path, FNM_PATHNAME)) return 0;
     if (gate && access(gate, F_OK)) return 0;
-    return __atomic_add_fetch(&rule->seen, 1, __ATOMIC_SEQ_CST) == rule->nth || !rule->nth;
+    long seen = __atomic_add_fetch(&rule->seen, 1, __ATOMIC_SEQ_CST);
+    return rule->nth > 0 ? seen == rule->nth : !rule->nth || seen % -rule->nth == 0;
 }
 
 static void note(const char *op, const char *path) {

@@ -11,7 +11,7 @@ HERE = Path(__file__).parent
 
 
 class Rule(NamedTuple):
-    """Do ``action`` at the nth (0: every) ``op`` on a path of the home that fits; see shim.c."""
+    """Do ``action`` at the nth (0: every, -n: every nth) ``op`` on a path of the home that fits; see shim.c."""
 
     op: str
     glob: str
