@@ -33,7 +33,7 @@ def test_no_acknowledged_record_is_lost_or_doubled(done):
 
 def test_every_service_died_at_every_step_of_plan_write_and_commit(done):
     assert len(done.lives.deaths) >= KILLS
-    assert {death.service for death in done.lives.deaths} == set(SERVICES)
+    assert {death.service for death in done.lives.deaths} >= set(SERVICES)
     if done.lives.library is None:
         pytest.skip("no C compiler: steps cannot be chosen")
     owed = {service: fates.owed for service, fates in done.lives.fates.items() if fates.owed}
@@ -88,9 +88,11 @@ class TestTheCheckerSees:
 
     def test_a_plan_that_was_committed_twice(self, done, home):
         commits = sorted((home / "lake/raw/user/_delta_log").glob("0*.json"))
-        again = [line for line in commits[-1].read_text().splitlines() if '"txn"' in line]
+        again = [
+            line for each in commits for line in each.read_text().splitlines() if '"txn"' in line
+        ]
         name = f"{int(commits[-1].stem) + 1:020}.json"
-        (commits[-1].parent / name).write_text("\n".join(again))
+        (commits[-1].parent / name).write_text(again[-1])
         assert "committed out of order or twice" in self.faults(done, home)
 
 

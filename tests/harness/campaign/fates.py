@@ -20,11 +20,12 @@ MOMENTS = {"serve": (0.5, 6.0)}
 COMMIT = "[0-9]" * 20 + ".json"
 
 MAINTAIN = [
-    Rule("name", f"lake/raw/*/_delta_log/{COMMIT}"),
     Rule("name", f"lake/clean/*/_delta_log/{COMMIT}", when="after"),
+    Rule("name", f"lake/raw/*/_delta_log/{COMMIT}"),
+    Rule("write", "lake/stream/*/_draft-*/part-*", action="tear"),
+    Rule("name", f"lake/stream/*/_delta_log/{COMMIT}", when="after"),
     Rule("remove", "lake/*/*/part-*", 2),
     Rule("remove", f"lake/*/*/_delta_log/{COMMIT}", 2),
-    Rule("name", "lake/stream/*/_delta_log/_last_checkpoint"),
 ]
 """Where ``pinlake maintain`` is killed."""
 

@@ -88,6 +88,7 @@ class Lives:
 
     def maintain(self):
         """Kill ``pinlake maintain`` at each of its steps, where steps can be chosen."""
+        self._ended.clear()
         for rule in MAINTAIN if self.library else ():
             self._one_life("maintain", Fate(60.0, rule))
 
@@ -122,6 +123,8 @@ class Lives:
             at_boundary = process.returncode in (-9, -11)
         else:
             _kill(process, with_stacks=self.library is not None)
+        if service == "maintain" and process.returncode == 0:
+            return False  # it had nothing to do there
         seconds = time.monotonic() - started
         self._note(service, fate, seconds, at_boundary, wreck.stacks(stacks, written))
         return at_boundary
