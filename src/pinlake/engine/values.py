@@ -248,6 +248,10 @@ def _strings(lengths: array[int], blob: Bytes, valid: bytes | None = None) -> CA
 
 def _sparse(count: int, texts: Mapping[int, str]) -> CArray:
     """Return a column of strings that is null but for some rows."""
+    if not texts:
+        return na.c_array_from_buffers(
+            na.string(), count, [bytes((count + 7) // 8), bytes(4 * (count + 1)), b""]
+        )
     lengths, valid = array("i", bytes(4 * count)), bytearray((count + 7) // 8)
     encoded = {place: text.encode() for place, text in texts.items()}
     for place, text in encoded.items():
