@@ -103,10 +103,11 @@ def test_a_claim_ends_with_its_process(lake, tmp_path):
         pass
 
 
-def test_a_plan_that_is_damaged_is_named_with_what_to_do(lake):
-    plans = Plans(lake, "load", "pin")
-    assert plans.put(Plan(1))
-    path = lake.path("progress/load/pin/00000000000000000001.json")
-    path.write_bytes(b"{" + path.read_bytes()[2:])
+@pytest.mark.parametrize(("sent", "found"), [(b"{", b"["), (b"table_id", b"table_ie")])
+def test_a_plan_that_is_damaged_is_named_with_what_to_do(lake, sent, found):
+    plans = Plans(lake, "clean", "pin")
+    assert plans.put(Plan(1, table_id="id", upto=3))
+    path = lake.path("progress/clean/pin/00000000000000000001.json")
+    path.write_bytes(path.read_bytes().replace(sent, found))
     with pytest.raises(PlanTorn, match=r"00000000000000000001\.json is no plan.*rebuild"):
-        Plans(lake, "load", "pin").latest()
+        Plans(lake, "clean", "pin").latest()

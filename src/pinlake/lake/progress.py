@@ -22,7 +22,7 @@ CLAIM_TRIES = 3
 CLAIM_PAUSE = 0.02
 
 
-class Range(msgspec.Struct, frozen=True):
+class Range(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """after < position <= upto of one partition of one log (after None: from the beginning)."""
 
     log: str
@@ -30,7 +30,7 @@ class Range(msgspec.Struct, frozen=True):
     upto: int
 
 
-class Plan(msgspec.Struct, frozen=True, omit_defaults=True):
+class Plan(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     """Plan number n of a stage for a table (for the sink: a topic). Numbers start at 1.
 
     ``ranges`` is keyed ``<topic or stream>/<partition>`` and is cumulative: it
