@@ -21,7 +21,6 @@ from pinlake.engine.duckdb import DuckdbEngine
 from pinlake.lake import objects, tables
 from pinlake.lake.objects import ObjectKey
 from pinlake.lake.store import Lake
-from pinlake.source.sample import generate
 
 TABLES = {"pin": "index", "geo": "ind", "user": "ind"}
 DISTINCT = 20_000
@@ -100,6 +99,8 @@ def load_and_clean(lake: Lake) -> list[tuple[float, float]]:
 
 def write_objects(folder: Path, posts: int) -> float:
     """Write objects of rows drawn again and again, each table's keys drawn from 0.8 * posts."""
+    from pinlake.source.sample import generate  # not among the imports of what is timed
+
     pinterest, written = dataset.load("pinterest"), 0
     for table, key in TABLES.items():
         rng, topic = random.Random(1), f"0123456789ab.{table}"

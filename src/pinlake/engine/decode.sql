@@ -49,7 +49,7 @@ FROM ({records})
 -- name: known
 SELECT *, from_json(value, {types}) AS fields FROM records
 
--- Records that fail with {error} at one that is not plain. Two parses prove it of the usual ones:
+-- Records that fail with {error}, or since it is no JSON, at one that is not plain. Two parses prove it of the usual ones:
 -- fields that are no texts are read as JSON, so that each shows that it is a number or boolean in
 -- range. No column is missing then, and there are as many keys as columns; so these are the keys,
 -- each once. Only texts' columns are left to be text, and so each is, where as many values are.
@@ -57,7 +57,7 @@ SELECT *, from_json(value, {types}) AS fields FROM records
 SELECT * REPLACE (
   CASE
     WHEN CASE
-      WHEN try(json_type(value, '$.*')) = {usual} AND {proved} THEN true
+      WHEN json_type(value, '$.*') = {usual} AND {proved} THEN true
       ELSE list_transform(
         [{{
           'keys': len(try(json_keys(value))),
@@ -72,7 +72,7 @@ SELECT * REPLACE (
     ELSE error({error})
   END AS position
 )
-FROM (SELECT *, try(from_json(value, {types})) AS fields FROM records)
+FROM (SELECT *, from_json(value, {types}) AS fields FROM records)
 
 -- The rows that are no JSON, or may be taken for it by DuckDB alone.
 -- name: odd_json

@@ -158,7 +158,7 @@ class DuckdbEngine:
             return None
         try:
             return work()
-        except (duckdb.Error, DeltaError) as failure:
+        except (duckdb.Error, DeltaError, UnicodeDecodeError) as failure:
             if not records.is_odd(failure):
                 raise
         return None

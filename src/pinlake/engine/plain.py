@@ -29,6 +29,9 @@ _JSON = {
 ODD = "a record is not plain"
 """What a query fails with at a record that it cannot take."""
 
+MALFORMED = "Malformed JSON"
+"""What DuckDB's own error says at a record that is no JSON."""
+
 _NUMBERS = frozenset({"INT", "BIGINT", "DOUBLE"})
 
 

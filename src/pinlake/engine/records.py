@@ -11,7 +11,7 @@ from duckdb import DuckDBPyConnection, DuckDBPyRelation
 
 from pinlake.dataset import Table
 from pinlake.engine.decode import Decoder, Reject, Row, from_base64, is_json, opened
-from pinlake.engine.plain import ODD, Plain
+from pinlake.engine.plain import MALFORMED, ODD, Plain
 from pinlake.engine.quarantine import Rejected
 from pinlake.engine.statements import statements
 from pinlake.engine.values import Replacement, Value, Values
@@ -96,7 +96,10 @@ def rows(
 
 def is_odd(failure: Exception) -> bool:
     """Tell whether reading checked rows failed since a value is not plain."""
-    return str(failure).endswith(f"Error: {ODD}")
+    if isinstance(failure, UnicodeDecodeError):  # of DuckDB's own error, which quotes the value
+        return True
+    text = str(failure)
+    return text.endswith(f"Error: {ODD}") or MALFORMED in text
 
 
 def _mended(values: Values, odd: Sequence[int], mend: Mend) -> Decoded:
