@@ -173,7 +173,7 @@ def test_an_object_whose_offsets_are_told_has_those_and_any_other_counts_on(lake
 def test_drafts_and_foreign_files_are_not_listed(lake):
     objects.put(lake, ObjectKey("a", 0, 0), b"1\n")
     folder = lake.path("topics/a/partition=0")
-    (folder / ".draft-1-1").write_bytes(b"torn")
+    (folder / ".draft~1-1").write_bytes(b"torn")
     (folder / "notes.txt").write_bytes(b"mine")
     assert len(objects.list_after(lake, "a", 0, None)) == 1
 

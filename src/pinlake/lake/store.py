@@ -16,7 +16,8 @@ from obstore.store import LocalStore
 
 from pinlake.errors import SettingInvalid
 
-DRAFT = ".draft-"
+DRAFT = ".draft~"
+"""How files begin that are yet to be whole; no topic, stream or table is called so."""
 UNUSABLE = frozenset("[]^|\\%*?")
 """What deltalake cannot open in a path (it takes part of it for a host), or DuckDB expands."""
 _drafts = itertools.count()
@@ -128,6 +129,21 @@ class Lake:
             sync_file(path)
         for folder in sorted({path.parent for path in paths}):
             sync_folder(folder)
+
+    def sweep_drafts(self, key: str, before: float) -> int:
+        """Delete what writers that were killed left unfinished below a key; return how many.
+
+        ``before`` is seconds since the epoch: a draft that was written later may be alive.
+        """
+        swept = 0
+        for folder, _, names in os.walk(self.path(key)):
+            for name in names:
+                draft = Path(folder, name)
+                with contextlib.suppress(FileNotFoundError):  # it became whole meanwhile
+                    if name.startswith(DRAFT) and draft.stat().st_mtime < before:
+                        draft.unlink()
+                        swept += 1
+        return swept
 
     def make_folder(self, key: str) -> None:
         """Make a folder with those above it, durably."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import threading
+import time
 from contextlib import ExitStack, closing
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from pinlake.dataset import Dataset, Table
 from pinlake.engine.duckdb import DuckdbEngine
 from pinlake.engine.erasure import Finder
 from pinlake.errors import KeyMissing, TableMissing
+from pinlake.lake import objects
 from pinlake.lake.progress import Plans, names
 from pinlake.lake.store import Lake
 from pinlake.log.erase import Eraser, opened
@@ -70,6 +72,7 @@ def run_erase(home: Home, dataset: Dataset, name: str, key: str) -> Erased:
         eraser = _held_log(home, held)
         _drain(home, dataset, name, with_log=eraser is not None)
         _claim(lake, dataset, name, held)
+        _sweep(lake, dataset, name)
         engine = held.enter_context(closing(DuckdbEngine(lake, None, dataset.functions_sql)))
         finder = Finder(engine.connection, table, key)
         erased = msgspec.structs.replace(
@@ -113,6 +116,14 @@ def _claim(lake: Lake, dataset: Dataset, name: str, held: ExitStack) -> None:
         claiming = dataset.table_of_topic(topic)
         if claiming is not None and claiming.name == name:
             held.enter_context(Plans(lake, "sink", topic).claim())
+
+
+def _sweep(lake: Lake, dataset: Dataset, name: str) -> None:
+    """Delete what killed writers left unfinished of objects; they have no other writer now."""
+    for topic in objects.topics(lake):
+        claiming = dataset.table_of_topic(topic)
+        if claiming is not None and claiming.name == name:
+            lake.sweep_drafts(f"{objects.ROOT}/{topic}", time.time())
 
 
 def _of_tables(tables: TableEraser) -> Erased:

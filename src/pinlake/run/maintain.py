@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import duckdb
 import msgspec
 from deltalake.exceptions import DeltaError
@@ -15,6 +17,9 @@ from pinlake.lake.upkeep import Rules
 from pinlake.run.present import Presenter
 from pinlake.settings import Home
 from pinlake.stage import upkeep
+
+DRAFT_SECONDS = 3600.0
+"""A draft lives for milliseconds: one of this age is nobody's."""
 
 
 class Maintained(msgspec.Struct, frozen=True):
@@ -45,6 +50,8 @@ def maintain(home: Home, dataset: Dataset, *, json: bool) -> bool:
     for stage in lake.children(progress.ROOT):
         for name in progress.names(lake, stage):
             Plans(lake, stage, name).prune()
+    if swept := lake.sweep_drafts("", time.time() - DRAFT_SECONDS):
+        presenter.say(f"{swept} files deleted that killed writers left unfinished", drafts=swept)
     return going_well
 
 

@@ -68,7 +68,7 @@ def check(home, ledger):
     for key, table in tables.items():
         verdict.wrong(f"{key} is broken", table.faults)
     verdict.counts["drafts left over"] = sum(
-        1 for pattern in (".draft-*", "_draft-*") for _ in lake.rglob(pattern)
+        1 for pattern in (".draft~*", "_draft-*") for _ in lake.rglob(pattern)
     )
     return verdict
 

@@ -124,8 +124,8 @@ def _of_log():
 def _of_plan(stage):
     folder = f"lake/progress/{stage}/*"
     return [Rule("name", f"{folder}/{COMMIT}", when="after")], [
-        Rule("write", f"{folder}/.draft-*", action="tear"),
-        Rule("sync", f"{folder}/.draft-*", when="after"),
+        Rule("write", f"{folder}/.draft~*", action="tear"),
+        Rule("sync", f"{folder}/.draft~*", when="after"),
         Rule("name", f"{folder}/{COMMIT}"),
         Rule("sync", folder, when="after"),
         Rule("remove", f"{folder}/{COMMIT}"),
@@ -135,12 +135,12 @@ def _of_plan(stage):
 def _of_objects():
     folder = "lake/topics/*/partition=*"
     return [
-        Rule("write", f"{folder}/.draft-*", action="tear"),
+        Rule("write", f"{folder}/.draft~*", action="tear"),
         Rule("name", f"{folder}/*.json"),
         Rule("name", f"{folder}/*.json", when="after"),
     ], [
-        Rule("create", f"{folder}/.draft-*", when="after"),
-        Rule("sync", f"{folder}/.draft-*"),
+        Rule("create", f"{folder}/.draft~*", when="after"),
+        Rule("sync", f"{folder}/.draft~*"),
         Rule("sync", folder, when="after"),
     ]
 
@@ -163,7 +163,7 @@ def _of_table(table):
         Rule("sync", f"{draft}/part-*"),
         Rule("name", f"{table}/part-*"),
         Rule("sync", table, when="after"),
-        Rule("write", f"{log}/.draft-*", action="tear"),
+        Rule("write", f"{log}/.draft~*", action="tear"),
         Rule("sync", log, when="after"),
         Rule("write", f"{log}/*.checkpoint.parquet*", action="tear"),
         Rule("name", f"{log}/*.checkpoint.parquet", when="after"),

@@ -63,7 +63,7 @@ def left(home, service):
 
 def _drafts(folder):
     """Tell whether a file lies below a folder that got no name; what goes meanwhile is passed over."""
-    return any(name.startswith(".draft-") for _, _, names in os.walk(folder) for name in names)
+    return any(name.startswith(".draft~") for _, _, names in os.walk(folder) for name in names)
 
 
 def _open_plans_of_sink(lake):
