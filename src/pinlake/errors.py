@@ -145,6 +145,12 @@ class KeyMissing(PinlakeError):
     """{table} declares no key in dataset.toml, so none of its rows can be named."""
 
 
+class RulesChanged(PinlakeError):
+    """{stage} {name} was stopped in the middle of plan {number}, and the data set has changed
+    since: put its folder back as it was, run `pinlake {stage} --once`, then change it.
+    """
+
+
 class TableBroken(PinlakeError):
     """The table {table!r} cannot be read: {reason}."""
 

@@ -6,7 +6,7 @@ import pytest
 from deltalake import Schema
 
 from pinlake.dataset import Column, Table
-from pinlake.errors import ColumnsUnfit
+from pinlake.errors import ColumnsUnfit, RulesChanged
 from pinlake.lake import evolution, types
 from pinlake.lake.store import Lake
 from steps import World
@@ -131,6 +131,31 @@ def test_a_kill_on_the_way_leaves_the_old_table_or_the_new_one(world, monkeypatc
     world.stream(table("BIGINT", "more"), 2, "s", 1, upto)
     assert world.rows("stream/t") == [(1, None), (1099511627776, "y"), (2, None)]
     assert world.history("stream/t")[0]["version"] == 3
+
+
+def test_a_step_that_was_cut_off_is_not_ended_by_other_rules(world, monkeypatch):
+    def die_at_rows(lake, key, content):
+        if key.startswith("stream/t/_delta_log"):
+            raise Killed
+        return create(lake, key, content)
+
+    create = Lake.create
+    world.stream(table("INT"), 1, "s", None, world.post("s", [record(ind=1)]))
+    upto = world.post("s", [record(ind=2), record(ind=2**40)])
+    with monkeypatch.context() as patch:
+        patch.setattr(Lake, "create", die_at_rows)
+        with pytest.raises(Killed):
+            world.stream(table("INT"), 2, "s", 0, upto)
+    world.restart()
+    with pytest.raises(RulesChanged, match="put its folder back as it was"):
+        world.stream(table("BIGINT"), 2, "s", 0, upto)
+    world.restart()
+    assert world.stream(table("INT"), 2, "s", 0, upto).rows == 1
+    world.restart()
+    more = world.post("s", [record(ind=2**41)])
+    assert world.stream(table("BIGINT"), 3, "s", upto, more).rows == 1
+    assert world.rows("stream/t") == [(1,), (2,), (2**41,)]
+    assert len(world.rows("quarantine/stream/t")) == 1
 
 
 def test_a_changed_key_is_refused_before_quarantine_is_written(world):

@@ -12,7 +12,7 @@ from deltalake import Schema
 from deltalake.exceptions import DeltaError
 from duckdb import DuckDBPyConnection, DuckDBPyRelation
 
-from pinlake.engine import functions, inputs, quarantine, records, routing, schema
+from pinlake.engine import functions, inputs, quarantine, records, routing, rules, schema
 from pinlake.engine.base import Given, LogRanges, Objects, Outcome, Step, Taken, Versions
 from pinlake.engine.cleaning import Cleaning
 from pinlake.engine.inputs import Fetched
@@ -81,6 +81,7 @@ class DuckdbEngine:
         done = tables.committed(self.lake, _marked(step), step.app_id)
         if done is not None and step.number <= done:
             return Outcome(step.number, 0, 0, 0, None, found_done=True)
+        rules.check(self.lake, step, rules.digest(step.table, self._functions))
         if isinstance(step.input, Objects):
             return self._load(step, step.input)
         if isinstance(step.input, Given):
@@ -240,7 +241,10 @@ class DuckdbEngine:
             quarantine.Rows(rejected),
             app_id=step.app_id,
             number=step.number,
-            counts={"quarantined": len(rejected)},
+            counts={
+                "quarantined": len(rejected),
+                rules.COUNT: rules.digest(step.table, self._functions),
+            },
         )
         return done.version
 
