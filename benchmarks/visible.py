@@ -46,11 +46,11 @@ ANSWER_SECONDS = 2.0
 class Sent:
     """What was sent to one table: by position when its answer came, and which keys."""
 
-    def __init__(self, table: str) -> None:
+    def __init__(self, table: str, first: int = 0) -> None:
         self.table, self.stream = table, f"streaming-{USER}-{table}"
         self.lock = threading.Lock()
         self.answered: dict[int, tuple[float, bool]] = {}
-        self.keys = self.records = 0
+        self.keys, self.records = first, 0
         self.rows = list(itertools.islice(generate(DATASET, table, 0, 500), 500))
 
     def values(self, count: int, duplicates: float, rng: random.Random) -> tuple[list[Any], int]:
@@ -90,8 +90,11 @@ class Client(threading.Thread):
             self.late = max(self.late, time.perf_counter() - due)
             self.send(connection, sent)
 
-    def send(self, connection: http.client.HTTPConnection, sent: Sent) -> None:
-        """Send one request and note each record's position and the time of the answer."""
+    def send(self, connection: http.client.HTTPConnection, sent: Sent) -> int:
+        """Send one request, note its records' positions and when it was answered.
+
+        Returns the last record's key.
+        """
         values, new = sent.values(self.options.batch, self.options.duplicates, self.rng)
         path = f"/prod/streams/{sent.stream}/records"
         body = json.dumps({"records": [{"data": each, "partition-key": "k"} for each in values]})
@@ -102,9 +105,10 @@ class Client(threading.Thread):
         assert answer.status == 200, content
         records = json.loads(content)["Records"]
         for place, each in enumerate(records):
-            index = sequence.parse(each["SequenceNumber"]).index
+            index = sequence.parse(each["SequenceNumber"]).index  # type: ignore[union-attr]
             position = (index & ((1 << streams.POSITION_BITS) - 1)) - 1
             sent.answered[position] = (now, place >= len(records) - new)
+        return int(values[-1][KEYS[sent.table]])
 
 
 class Follower(threading.Thread):

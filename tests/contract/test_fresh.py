@@ -6,8 +6,12 @@ import pytest
 
 import stage_homes as homes
 from pinlake.errors import FreshRefused, LogExchanged, LogUnusable, TableMissing
+from pinlake.lake.compaction import compact
+from pinlake.lake.store import Lake
 from pinlake.query.lake import OpenLake
+from pinlake.query.segments import MERGED_AT
 from pinlake.record import stream
+from pinlake.run.erase import run_erase
 
 FRESH = "SELECT ind, name FROM sale ORDER BY ind"
 
@@ -169,3 +173,28 @@ def test_without_a_log_or_a_table_the_error_says_so(made, lake):
     post(made, 1, name=stream("another"))
     with pytest.raises(TableMissing, match="stream/sale"):
         found(lake)
+
+
+def test_many_commits_and_a_compaction_between_answers_change_none(made, lake):
+    store, answers = Lake(made[0].lake_url), []
+    for number in range(MERGED_AT + 3):
+        post(made, number)
+        homes.once("stream", *made)
+        answers.append(lake.ask(FRESH, fresh=True))
+    assert compact(store, "stream/sale", target_bytes=1 << 20, least=2).into
+    assert found(lake) == list(range(MERGED_AT + 3))
+    post(made, 99)
+    assert found(lake) == [*range(MERGED_AT + 3), 99]
+    for number, answer in enumerate(answers):
+        assert [ind for ind, _ in answer.rows()] == list(range(number + 1))
+
+
+def test_erased_rows_are_in_no_later_answer(made, lake):
+    post(made, 1, 2)
+    homes.once("stream", *made)
+    assert found(lake) == [1, 2]
+    assert found(lake) == [1, 2]
+    run_erase(*made, "sale", "1")
+    assert found(lake) == [2]
+    post(made, 3)
+    assert found(lake) == [2, 3]

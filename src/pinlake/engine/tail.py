@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+import duckdb
 import msgspec
-from duckdb import DuckDBPyConnection
+from duckdb import DuckDBPyConnection, DuckDBPyRelation
 
 from pinlake.engine import inputs, records, routing
 from pinlake.engine.cleaning import Cleaning
 from pinlake.engine.inputs import Fetched, Keys
 from pinlake.engine.routes import Feed, Routes, ends
 from pinlake.engine.statements import name, statements
-from pinlake.engine.values import joined
+from pinlake.engine.values import Values, joined
 from pinlake.errors import LogExchanged, TableBroken
 from pinlake.lake import tables
 from pinlake.lake.progress import Plan, Plans
@@ -33,6 +34,20 @@ class Committed(msgspec.Struct, frozen=True):
 
     snapshot: Snapshot | None
     upto: Positions
+
+
+class CleanedOnce(Cleaning):
+    """A table's cleaning that takes rows cleaned before, so that none is at every look."""
+
+    def over(self, cleaned: str) -> CleanedOnce:
+        """Take rows from a table that ``cleaned`` has filled."""
+        self._to_clean, self._cleaned = self._cleaned, f"FROM {cleaned}"
+        return self
+
+    def cleaned(self, batch: str) -> str:
+        """Return a SELECT of a table's rows with their provenance, those that have a key."""
+        self.connection.table(batch).create_view(self.table.name, replace=True)
+        return f"FROM ({self._to_clean}) WHERE {name(self.table.key)} IS NOT NULL"
 
 
 class Looked(msgspec.Struct, frozen=True):
@@ -59,12 +74,14 @@ class Tail:
         self.output = f"stream/{route.table.name}"
         self._plans = Plans(lake, "stream", route.table.name)
         self._batch = name(f"_tail of {route.table.name}")
-        self._cleaning = None
+        self._cleaning: CleanedOnce | None = None
         if not route.table.generic:
-            self._cleaning = Cleaning(connection, lake, route.table, self.output, spill)
+            made = CleanedOnce(connection, lake, route.table, self.output, spill)
+            self._cleaning = made.over(self._batch)
         self._read: dict[tuple[Feed, int], Position] = {}
+        self._forgotten: dict[tuple[Feed, int], Position] = {}
         self._committed_before: Committed | None = None
-        self._there = False
+        self._there = self._odd = False
 
     def look(self, target: str) -> Looked:
         """Make the table ``target`` of the tail's rows, and return the version they follow.
@@ -146,15 +163,17 @@ class Tail:
             return
         self.connection.execute(f"DROP TABLE IF EXISTS {self._batch}")
         self._read.clear()
+        self._forgotten.clear()
         self._there = False
 
     def _forget(self, committed: Positions) -> None:
         """Drop the decoded rows that are committed."""
         for partition, upto in committed.items():
-            if self._there and partition in self._read:
+            if self._there and upto != self._forgotten.get(partition):
                 feed, number = partition
                 query = self._sql("forget_generic" if self.route.table.generic else "forget")
                 self.connection.execute(query, {"f": feed.key, "n": number, "upto": upto})
+            self._forgotten[partition] = upto
             self._read[partition] = max(upto, self._read.get(partition, upto))
 
     def _take(self, committed: Positions, upto: Positions) -> None:
@@ -168,17 +187,37 @@ class Tail:
                 self._read[partition] = end
 
     def _decode(self, fetched: Fetched) -> None:
+        """Keep the rows of records: decoded and cleaned, where the table has cleaning."""
         table = self.route.table
         taken = joined(routing.taken(self.connection, [fetched]))
-        decoded = records.decode(self.connection, table, taken, records.as_read)
         if table.generic:
+            decoded = records.decode(self.connection, table, taken, records.as_read)
             self.connection.register("keys", Keys([fetched.keys]))
-        rows = records.rows(self.connection, table, decoded.values, of_stream=table.generic)
-        if self._there:
-            rows.insert_into(self._batch)
-        else:
-            rows.create(self._batch)
-            self._there = True
+            self._keep(records.rows(self.connection, table, decoded.values, of_stream=True))
+        elif not self._hoped(taken):
+            decoded = records.decode(self.connection, table, taken, records.as_read)
+            self._odd = decoded.values is not taken
+            self._keep(records.rows(self.connection, table, decoded.values))
+
+    def _hoped(self, taken: Values) -> bool:
+        """Keep records that are all plain, or none of them and tell that some are odd."""
+        if self._odd:
+            return False
+        try:
+            self._keep(records.rows(self.connection, self.route.table, taken, checked=True))
+        except duckdb.Error as failure:
+            if not records.is_odd(failure):
+                raise
+            return False
+        return True
+
+    def _keep(self, rows: DuckDBPyRelation) -> None:
+        self.connection.execute("DROP TABLE IF EXISTS _decoded")
+        rows.create("_decoded")
+        found = self._cleaning.cleaned("_decoded") if self._cleaning else "FROM _decoded"
+        make = f"INSERT INTO {self._batch}" if self._there else f"CREATE TABLE {self._batch} AS"
+        self.connection.execute(f"{make} {found}")
+        self._there = True
 
     def _write(self, target: str) -> None:
         """Put the rows that the table would take into a table."""

@@ -22,7 +22,8 @@ from pinlake.lake.store import Lake
 from pinlake.lake.tables import Snapshot
 from pinlake.log.open import open_reader
 from pinlake.query import session
-from pinlake.query.statement import SCHEMAS, Reference
+from pinlake.query.segments import Segment, Segments, union
+from pinlake.query.statement import Reference
 from pinlake.record import Kind
 from pinlake.settings import Home
 
@@ -41,6 +42,7 @@ class FreshTables:
         self._home, self._dataset, self._lake = home, dataset, lake
         self._lock = threading.Lock()
         self._tails: dict[str, Tail] = {}
+        self._segments: dict[str, Segments] = {}
         self._moments = itertools.count(1)
         self._opened = ExitStack()
         self._log = self._opened.enter_context(closing(open_reader(home.log_url)))
@@ -58,26 +60,29 @@ class FreshTables:
             for reference, table in fresh.items():
                 moment.show(reference, self._fresh(moment, table))
             for reference, snapshot in as_is.items():
-                moment.show(reference, tables.read(moment.connection, snapshot))
+                table = f"{reference.schema}/{reference.name}"
+                moment.show(reference, self._committed(moment, table, snapshot))
             return moment
 
     def feeds(self, table: str) -> bool:
         """Tell whether a stream (or a topic, by the settings) feeds a table, ``stream/pin``."""
         return self._route(table) is not None
 
-    def _fresh(self, moment: Moment, table: str) -> duckdb.DuckDBPyRelation:
-        """Return the rows of a table's newest version and of its tail."""
+    def _fresh(self, moment: Moment, table: str) -> str:
+        """Return a SELECT of the rows of a table's newest version and of its tail."""
         tail = moment.named(f"tail of {table}")
         found = self._tail(table).look(tail)
-        if found.snapshot is None:
-            if not found.tail:
-                raise TableMissing(table=table, lake=self._lake.url, known=self._known())
-            return moment.connection.table(tail)
-        rows: duckdb.DuckDBPyRelation = tables.read(moment.connection, found.snapshot)
-        if not found.tail:
-            return rows
-        committed = moment.show(Reference("", f"committed of {table}"), rows)
-        return moment.connection.sql(f"FROM {committed} UNION ALL BY NAME FROM {tail}")
+        if found.snapshot is None and not found.tail:
+            raise TableMissing(table=table, lake=self._lake.url, known=self._known())
+        parts = [f"FROM {tail}"] if found.tail else []
+        if found.snapshot is not None:
+            parts.append(self._committed(moment, table, found.snapshot))
+        return " UNION ALL BY NAME ".join(reversed(parts))
+
+    def _committed(self, moment: Moment, table: str, snapshot: Snapshot) -> str:
+        segments = self._segments.setdefault(table, Segments(self._connection)).of(snapshot)
+        moment.holds += segments
+        return union(segments)
 
     def _known(self) -> str:
         return ", ".join(tables.names(self._lake)) or "none"
@@ -116,8 +121,7 @@ class Moment:
         connection.execute(f"ATTACH ':memory:' AS {self._name}")
         weakref.finalize(self, _detach, connection.cursor(), self._name)
         self.connection = self()
-        for schema in SCHEMAS:
-            self.connection.execute(f"CREATE SCHEMA {schema}")
+        self.holds: list[Segment] = []
 
     def __call__(self) -> duckdb.DuckDBPyConnection:
         """Return a new connection that sees it."""
@@ -129,12 +133,11 @@ class Moment:
         """Return a name of its own as any connection of the same DuckDB takes it."""
         return f"{self._name}.main.{name_of(name)}"
 
-    def show(self, reference: Reference, rows: duckdb.DuckDBPyRelation) -> str:
-        """Make rows what a reference means, and return it as SQL names it."""
-        self.connection.execute(f"USE {self._name}.{reference.schema or 'main'}")
-        rows.create_view(reference.name)
-        self.connection.execute(f"USE {self._name}.main")
-        return f"{self._name}.{reference.schema or 'main'}.{name_of(reference.name)}"
+    def show(self, reference: Reference, rows: str) -> None:
+        """Make a SELECT's rows what a reference means."""
+        schema = f"{self._name}.{reference.schema or 'main'}"
+        self.connection.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
+        self.connection.execute(f"CREATE VIEW {schema}.{name_of(reference.name)} AS {rows}")
 
 
 def _detach(connection: duckdb.DuckDBPyConnection, name: str) -> None:
