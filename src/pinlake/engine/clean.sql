@@ -38,3 +38,11 @@ SELECT _topic, _partition, _offset, _element, CAST(to_json(batch) AS VARCHAR)
 FROM ({cleaned}) AS cleaned
 JOIN {table} AS batch USING (_topic, _partition, _offset, _element)
 WHERE cleaned.{key} IS NULL
+
+-- A batch's rows cleaned, for what asks for them more than once.
+-- name: clean
+CREATE OR REPLACE TEMP TABLE _cleaned AS FROM ({to_clean}) WHERE {condition}
+
+-- Those that the tail does not hold already.
+-- name: new
+DELETE FROM _firsts WHERE key IN (SELECT {key} FROM {tail})

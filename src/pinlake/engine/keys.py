@@ -72,7 +72,14 @@ class KeyIndex:
         self._name, self._held = name(f"_keys of {table}"), name(f"_held of {table}")
         self._form = _stored_form(kind)
         self._stored: StoredKeys | None = None
+        self.frozen = False
+        """Whether ``held`` answers of the version it knows, not of the newest one."""
         self._empty()
+
+    @property
+    def version(self) -> int:
+        """The version whose keys it knows; -1 of no table."""
+        return self._version
 
     def held(self, keys: str) -> str:
         """Return a relation with those of a batch's keys that the table holds now.
@@ -123,6 +130,8 @@ class KeyIndex:
 
     def _follow(self) -> None:
         """Learn what was committed since, and begin again where the keys are not only more."""
+        if self.frozen and self._table_id:
+            return
         head = tables.head(self._lake, self._table)
         if head is None:
             self._empty()

@@ -10,13 +10,12 @@ import msgspec
 from duckdb import DuckDBPyConnection, DuckDBPyRelation
 
 from pinlake.engine import inputs, records, routing
-from pinlake.engine.cleaning import Cleaning
 from pinlake.engine.inputs import Fetched, Keys
 from pinlake.engine.routes import Feed, Routes, ends
-from pinlake.engine.statements import name, statements
+from pinlake.engine.tail_rows import Firsts, TailRows
 from pinlake.engine.values import Values, joined
 from pinlake.errors import LogExchanged, TableBroken
-from pinlake.lake import tables
+from pinlake.lake import commits, tables
 from pinlake.lake.progress import Plan, Plans
 from pinlake.lake.store import Lake
 from pinlake.lake.tables import Snapshot
@@ -24,47 +23,44 @@ from pinlake.log.base import LogReader, Position
 
 TRIES = 100
 """A reader tries again where a commit came between two looks: a few a second at most do."""
+MOST_COMMITS, MOST_ROWS = 240, 100_000
+"""How far a base may be behind before the newest version is the next: two minutes of commits."""
 
 Positions = Mapping[tuple[Feed, int], Position]
 """The last position that counts of each partition of each feed."""
 
 
-class Committed(msgspec.Struct, frozen=True):
+class Base(msgspec.Struct, frozen=True):
     """A table at one version, and up to where of the log its commits have come there."""
 
     snapshot: Snapshot | None
     upto: Positions
 
-
-class CleanedOnce(Cleaning):
-    """A table's cleaning that takes rows cleaned before, so that none is at every look."""
-
-    def over(self, cleaned: str) -> CleanedOnce:
-        """Take rows from a table that ``cleaned`` has filled."""
-        self._to_clean, self._cleaned = self._cleaned, f"FROM {cleaned}"
-        return self
-
-    def cleaned(self, batch: str) -> str:
-        """Return a SELECT of a table's rows with their provenance, those that have a key."""
-        self.connection.table(batch).create_view(self.table.name, replace=True)
-        return f"FROM ({self._to_clean}) WHERE {name(self.table.key)} IS NOT NULL"
+    @property
+    def version(self) -> int:
+        """The version; -1 where there is no table yet."""
+        return self.snapshot.version if self.snapshot else -1
 
 
 class Looked(msgspec.Struct, frozen=True):
-    """What a look found: the version that the tail follows (None: no table yet).
+    """What a look found: a version (None: no table yet), and a SELECT of the rows beyond it.
 
-    ``tail`` False: the log never held a record beyond it, so no table was made.
+    ``select`` is None where the log holds no record beyond, and good as long as ``rows`` is there.
     """
 
     snapshot: Snapshot | None
-    tail: bool
+    select: str | None
+    rows: TailRows
 
 
 class Tail:
     """The rows that a table will get, decoded, cleaned and one a key as stage stream does it.
 
-    What was decoded stays for the next look, until a commit holds it. Not for
-    several threads. ``connection`` has the words of cleaning.
+    A look costs what came since the last one: it goes on from the version that the
+    first one found, its base, since the records of later commits are the log's too.
+    A commit that is not the stage's (an erasure, another writer's) is a reason for a
+    new base, and so is one that is far behind. Not for several threads.
+    ``connection`` has the words of cleaning.
     """
 
     def __init__(
@@ -73,18 +69,17 @@ class Tail:
         self.connection, self._lake, self._log, self.route = connection, lake, log, route
         self.output = f"stream/{route.table.name}"
         self._plans = Plans(lake, "stream", route.table.name)
-        self._batch = name(f"_tail of {route.table.name}")
-        self._cleaning: CleanedOnce | None = None
+        self._firsts: Firsts | None = None
         if not route.table.generic:
-            made = CleanedOnce(connection, lake, route.table, self.output, spill)
-            self._cleaning = made.over(self._batch)
+            self._firsts = Firsts(connection, lake, route.table, self.output, spill)
+        self._base: Base | None = None
+        self._rows = TailRows(connection)
         self._read: dict[tuple[Feed, int], Position] = {}
-        self._forgotten: dict[tuple[Feed, int], Position] = {}
-        self._committed_before: Committed | None = None
-        self._there = self._odd = False
+        self._known = -1
+        self._odd = False
 
-    def look(self, target: str) -> Looked:
-        """Make the table ``target`` of the tail's rows, and return the version they follow.
+    def look(self) -> Looked:
+        """Return a version and the rows beyond it.
 
         Every record acknowledged before the call is in one of the two, and no row is
         in both; rows that belong into quarantine are in neither. Raises LogExchanged,
@@ -92,45 +87,88 @@ class Tail:
         """
         upto = ends(self._log, self.route.feeds)
         for _ in range(TRIES):
-            committed = self._committed()
-            self._check_rebuilt(committed)
-            self._forget(committed.upto)
-            self._take(committed.upto, upto)
-            self._write(target)
-            if self._stands(committed.snapshot):
-                return Looked(committed.snapshot, self._there)
-        raise TableBroken(table=self.output, reason="it changes faster than it can be read")
+            base = self._base
+            if base is None or self._is_past(base):
+                base = self._begin()
+            self._take(upto)
+            if self._firsts is None or self._firsts.version == base.version:
+                return Looked(base.snapshot, self._select(), self._rows)
+            self._base = None
+        raise self._unsteady()
 
     def close(self) -> None:
         """Give back what is on disk. Idempotent."""
-        if self._cleaning:
-            self._cleaning.close()
+        if self._firsts:
+            self._firsts.close()
 
-    def _committed(self) -> Committed:
-        """Return a version and what is in it: the transaction is of this very version."""
-        app_id = f"stream/{self.route.table.name}"
+    def _select(self) -> str | None:
+        return self._rows.upto_now() if self._rows.chunk else None
+
+    def _is_past(self, base: Base) -> bool:
+        """Tell whether a base no longer serves."""
+        head = tables.head(self._lake, self.output)
+        if head is None or base.snapshot is None:
+            return head is not None or base.snapshot is not None
+        behind = head.version - base.version
+        if head.table_id != base.snapshot.table_id or behind < 0:
+            return True
+        if behind > MOST_COMMITS or (behind and self._rows.count > MOST_ROWS):
+            return True
+        ours = all(self._is_ours(each) for each in range(self._known + 1, head.version + 1))
+        self._known = head.version
+        return not ours
+
+    def _is_ours(self, version: int) -> bool:
+        """Tell whether a commit has rows of the log alone, or none."""
+        try:
+            record = commits.read(self._lake, self.output, version)
+        except TableBroken:
+            return False
+        rewrites = record.facts.get("operation") == "OPTIMIZE"
+        return not record.changes_table and (rewrites or self._app_id in record.committed)
+
+    @property
+    def _app_id(self) -> str:
+        return f"stream/{self.route.table.name}"
+
+    def _begin(self) -> Base:
+        """Take the newest version as the base, with the keys of this very version."""
+        self._base = None
         for _ in range(TRIES):
-            number = tables.committed(self._lake, self.output, app_id)
+            base = self._committed()
+            if self._firsts is None or self._firsts.begin() == base.version:
+                self._base, self._known = base, base.version
+                self._read, self._rows = dict(base.upto), TailRows(self.connection)
+                return base
+        raise self._unsteady()
+
+    def _committed(self) -> Base:
+        """Return a version and what is in it: the transaction is of this very version."""
+        for _ in range(TRIES):
+            number = tables.committed(self._lake, self.output, self._app_id)
             snapshot = tables.snapshot(self._lake, self.output)
             latest = self._plans.latest()
-            same = tables.committed(self._lake, self.output, app_id) == number
+            same = tables.committed(self._lake, self.output, self._app_id) == number
             planned = latest.number if latest else 0
             if same and planned - (number or 0) in {0, 1}:
-                return Committed(snapshot, self._positions(latest, done=planned == (number or 0)))
+                return Base(snapshot, self._positions(latest, done=planned == (number or 0)))
         reason = f"its log is at number {number}, its plans are at {planned}; rebuild the table"
         raise TableBroken(table=self.output, reason=reason)
+
+    def _unsteady(self) -> TableBroken:
+        return TableBroken(table=self.output, reason="it changes faster than it can be read")
 
     def _positions(self, plan: Plan | None, *, done: bool) -> Positions:
         """Return up to where a plan goes, or, not ``done``, the one before it."""
         found: dict[tuple[Feed, int], Position] = {}
         feeds = {feed.key: feed for feed in self.route.feeds}
         for key, each in plan.ranges.items() if plan else ():
-            name, _, number = key.rpartition("/")
-            if name in feeds:
-                self._check_log(feeds[name], key, each.log)
+            feed, _, number = key.rpartition("/")
+            if feed in feeds:
+                self._check_log(feeds[feed], key, each.log)
                 upto = each.upto if done else each.after
                 if upto is not None:
-                    found[feeds[name], int(number)] = upto
+                    found[feeds[feed], int(number)] = upto
         return found
 
     def _check_log(self, feed: Feed, partition: str, planned: str) -> None:
@@ -144,50 +182,19 @@ class Tail:
                 found=found,
             )
 
-    def _stands(self, snapshot: Snapshot | None) -> bool:
-        """Tell whether a version is still the newest, so that the key index knew no later one."""
-        head = tables.head(self._lake, self.output)
-        if head is None or snapshot is None:
-            return head is None and snapshot is None
-        return (head.table_id, head.version) == (snapshot.table_id, snapshot.version)
-
-    def _check_rebuilt(self, now: Committed) -> None:
-        """Begin again where the table was: what it will take anew was forgotten."""
-        before, self._committed_before = self._committed_before, now
-        if before is None or (before.snapshot is None and not before.upto):
-            return
-        same = before.snapshot is None or (
-            now.snapshot is not None and before.snapshot.table_id == now.snapshot.table_id
-        )
-        if same and all(now.upto.get(each, -1) >= upto for each, upto in before.upto.items()):
-            return
-        self.connection.execute(f"DROP TABLE IF EXISTS {self._batch}")
-        self._read.clear()
-        self._forgotten.clear()
-        self._there = False
-
-    def _forget(self, committed: Positions) -> None:
-        """Drop the decoded rows that are committed."""
-        for partition, upto in committed.items():
-            if self._there and upto != self._forgotten.get(partition):
-                feed, number = partition
-                query = self._sql("forget_generic" if self.route.table.generic else "forget")
-                self.connection.execute(query, {"f": feed.key, "n": number, "upto": upto})
-            self._forgotten[partition] = upto
-            self._read[partition] = max(upto, self._read.get(partition, upto))
-
-    def _take(self, committed: Positions, upto: Positions) -> None:
-        """Decode the records that no look has decoded yet."""
+    def _take(self, upto: Positions) -> None:
+        """Take the records that no look has taken yet."""
         for partition, end in sorted(upto.items()):
             feed, number = partition
             after = self._read.get(partition)
             if after is None or after < end:
                 for fetched in inputs.read_log(self._log, [feed.range(number, after, end)]):
                     self._decode(fetched)
+                    self._read[partition] = fetched.part.positions[-1]
                 self._read[partition] = end
 
     def _decode(self, fetched: Fetched) -> None:
-        """Keep the rows of records: decoded and cleaned, where the table has cleaning."""
+        """Add records' rows, as the table would get them."""
         table = self.route.table
         taken = joined(routing.taken(self.connection, [fetched]))
         if table.generic:
@@ -200,7 +207,7 @@ class Tail:
             self._keep(records.rows(self.connection, table, decoded.values))
 
     def _hoped(self, taken: Values) -> bool:
-        """Keep records that are all plain, or none of them and tell that some are odd."""
+        """Add records that are all plain, or none of them and tell that some are odd."""
         if self._odd:
             return False
         try:
@@ -214,22 +221,5 @@ class Tail:
     def _keep(self, rows: DuckDBPyRelation) -> None:
         self.connection.execute("DROP TABLE IF EXISTS _decoded")
         rows.create("_decoded")
-        found = self._cleaning.cleaned("_decoded") if self._cleaning else "FROM _decoded"
-        make = f"INSERT INTO {self._batch}" if self._there else f"CREATE TABLE {self._batch} AS"
-        self.connection.execute(f"{make} {found}")
-        self._there = True
-
-    def _write(self, target: str) -> None:
-        """Put the rows that the table would take into a table."""
-        self.connection.execute(f"DROP TABLE IF EXISTS {target}")
-        if not self._there:
-            return
-        batch = self.connection.table(self._batch)
-        if self._cleaning is None:
-            batch.create(target)
-            return
-        self._cleaning.take(batch)
-        self._cleaning.rows().create(target)
-
-    def _sql(self, statement: str) -> str:
-        return statements("tail.sql")[statement].format(batch=self._batch)
+        found = self._firsts.of("_decoded", self._rows) if self._firsts else "FROM _decoded"
+        self._rows.add(self.connection, found)

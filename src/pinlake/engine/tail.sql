@@ -1,7 +1,10 @@
--- The decoded rows of a table's tail, which go once a commit holds them
+-- The rows of a table's tail, look after look
 
--- name: forget
-DELETE FROM {batch} WHERE _topic = $f AND _partition = $n AND _offset <= $upto
+-- name: make
+CREATE TABLE {tail} AS SELECT *, {chunk} AS _chunk FROM ({rows})
 
--- name: forget_generic
-DELETE FROM {batch} WHERE _stream = $f AND _shard = $n AND CAST(_position AS BIGINT) <= $upto
+-- name: add
+INSERT INTO {tail} SELECT *, {chunk} AS _chunk FROM ({rows})
+
+-- name: upto
+SELECT * EXCLUDE (_chunk) FROM {tail} WHERE _chunk <= {chunk}

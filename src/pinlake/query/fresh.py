@@ -16,6 +16,7 @@ from pinlake.engine import functions
 from pinlake.engine.routes import UNROUTED, Routes, routes
 from pinlake.engine.statements import name as name_of
 from pinlake.engine.tail import Tail
+from pinlake.engine.tail_rows import TailRows
 from pinlake.errors import TableMissing
 from pinlake.lake import tables
 from pinlake.lake.store import Lake
@@ -70,11 +71,11 @@ class FreshTables:
 
     def _fresh(self, moment: Moment, table: str) -> str:
         """Return a SELECT of the rows of a table's newest version and of its tail."""
-        tail = moment.named(f"tail of {table}")
-        found = self._tail(table).look(tail)
-        if found.snapshot is None and not found.tail:
+        found = self._tail(table).look()
+        if found.snapshot is None and found.select is None:
             raise TableMissing(table=table, lake=self._lake.url, known=self._known())
-        parts = [f"FROM {tail}"] if found.tail else []
+        moment.holds.append(found.rows)
+        parts = [found.select] if found.select else []
         if found.snapshot is not None:
             parts.append(self._committed(moment, table, found.snapshot))
         return " UNION ALL BY NAME ".join(reversed(parts))
@@ -121,17 +122,13 @@ class Moment:
         connection.execute(f"ATTACH ':memory:' AS {self._name}")
         weakref.finalize(self, _detach, connection.cursor(), self._name)
         self.connection = self()
-        self.holds: list[Segment] = []
+        self.holds: list[Segment | TailRows] = []
 
     def __call__(self) -> duckdb.DuckDBPyConnection:
         """Return a new connection that sees it."""
         connection = self._base.cursor()
         connection.execute(f"USE {self._name}.main")
         return connection
-
-    def named(self, name: str) -> str:
-        """Return a name of its own as any connection of the same DuckDB takes it."""
-        return f"{self._name}.main.{name_of(name)}"
 
     def show(self, reference: Reference, rows: str) -> None:
         """Make a SELECT's rows what a reference means."""

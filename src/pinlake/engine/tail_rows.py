@@ -1,0 +1,84 @@
+"""The rows of a table's tail, and which of them are the first of their key."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import weakref
+from pathlib import Path
+
+import duckdb
+from duckdb import DuckDBPyConnection
+
+from pinlake.dataset import Table
+from pinlake.engine.cleaning import Cleaning
+from pinlake.engine.statements import name, statements
+from pinlake.lake.store import Lake
+
+_numbers = itertools.count(1)
+
+
+class TailRows:
+    """The rows beyond a base, as a DuckDB table that is there as long as this is.
+
+    ``_chunk`` tells the looks apart: rows of later ones are no part of an earlier answer.
+    """
+
+    def __init__(self, connection: DuckDBPyConnection) -> None:
+        self.name, self.chunk, self.count = f"memory.main._tail_{next(_numbers)}", 0, 0
+        weakref.finalize(self, _drop, connection.cursor(), self.name)
+
+    def add(self, connection: DuckDBPyConnection, rows: str) -> None:
+        """Add a SELECT's rows as the next chunk."""
+        query = self._sql("add" if self.chunk else "make", self.chunk + 1, rows=rows)
+        ((count,),) = connection.execute(query).fetchall()
+        self.chunk, self.count = self.chunk + 1, self.count + count
+
+    def upto_now(self) -> str:
+        """Return a SELECT of the rows that are there now, also when there are more."""
+        return self._sql("upto", self.chunk)
+
+    def _sql(self, statement: str, chunk: int, **names: str) -> str:
+        return statements("tail.sql")[statement].format(tail=self.name, chunk=chunk, **names)
+
+
+class Firsts(Cleaning):
+    """A table's cleaning, batch after batch of its tail: of a key the first row of all stays."""
+
+    def __init__(
+        self, connection: DuckDBPyConnection, lake: Lake, table: Table, output: str, spill: Path
+    ) -> None:
+        super().__init__(connection, lake, table, output, spill)
+        self._to_clean, self._cleaned = self._cleaned, "FROM _cleaned"
+
+    @property
+    def version(self) -> int:
+        """The version of the table whose keys are known."""
+        return self.index.version
+
+    def begin(self) -> int:
+        """Know the keys of the newest version, and of no later one; return which it is."""
+        self.index.frozen = False
+        self._clean("false")
+        self.connection.execute(self._sql("places", place="CAST(0 AS HUGEINT)"))
+        self.index.held("_places")
+        self.index.frozen = True
+        return self.version
+
+    def of(self, batch: str, before: TailRows) -> str:
+        """Return a SELECT of a batch's rows whose key neither the table nor the tail has."""
+        self.connection.table(batch).create_view(self.table.name, replace=True)
+        self._clean(f"{name(self.table.key)} IS NOT NULL")
+        self.take(self.connection.table("_cleaned"))
+        if before.chunk:
+            self.connection.execute(self._sql("new", tail=before.name))
+        return self._sql("rows", columns=self._columns, place=self._place)
+
+    def _clean(self, condition: str) -> None:
+        self.connection.execute(self._sql("clean", to_clean=self._to_clean, condition=condition))
+
+
+def _drop(connection: DuckDBPyConnection, table: str) -> None:
+    with contextlib.suppress(duckdb.Error):
+        connection.execute(f"DROP TABLE IF EXISTS {table}")
+    connection.close()
