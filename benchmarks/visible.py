@@ -1,7 +1,8 @@
 """How soon a record is in its stream table after its request, minute after minute.
 
 Run: python benchmarks/visible.py [--rate 2000] [--batch 1] [--duplicates 0.9] [--minutes M] [--up].
-`pinlake serve` and `pinlake stream` (with --up: `pinlake up`, all processes) over a new home, a
+`pinlake serve` and `pinlake stream` (with --up: `pinlake up`, all processes, and as many records
+again to the topics by Kafka REST, in requests of 20) over a new home, a
 client on kept connections by the API Gateway path, three tables in turn, the trigger as it is by
 default. A record is visible once a commit lies in its table's Delta log whose plan holds its
 position; of every commit the keys are read back and compared with what was sent. Memory is PSS.
@@ -111,6 +112,21 @@ class Client(threading.Thread):
         return int(values[-1][KEYS[sent.table]])
 
 
+class TopicClient(Client):
+    """Sends records to the topics, as the batch route's load."""
+
+    def send(self, connection: http.client.HTTPConnection, sent: Sent) -> int:
+        """Send one request; nothing is noted."""
+        values, _ = sent.values(self.options.batch, 0.0, self.rng)
+        body = json.dumps({"records": [{"value": each} for each in values]})
+        headers = {"Content-Type": "application/vnd.kafka.json.v2+json"}
+        connection.request("POST", f"/topics/{USER}.{sent.table}", body, headers)
+        answer = connection.getresponse()
+        content = answer.read()
+        assert answer.status == 200, content
+        return int(values[-1][KEYS[sent.table]])
+
+
 class Follower(threading.Thread):
     """Follows a table's Delta log: when each commit appeared, and up to where its plan goes."""
 
@@ -198,6 +214,20 @@ class Processes:
         return found
 
 
+class Sampler(threading.Thread):
+    """The most megabytes that all processes held at once, looked at every two seconds."""
+
+    def __init__(self, processes: Processes) -> None:
+        super().__init__(daemon=True)
+        self.processes, self.most = processes, 0.0
+
+    def run(self) -> None:
+        """Look until the process ends."""
+        while True:
+            self.most = max(self.most, sum(self.processes.memory().values()))
+            time.sleep(2)
+
+
 def command(pid: int) -> str:
     with contextlib.suppress(OSError):
         words = Path(f"/proc/{pid}/cmdline").read_bytes().decode().split("\0")
@@ -254,7 +284,8 @@ def measure(home: Path, options: Any) -> None:
         warm(port, sent)
         followers = [Follower(home, each, visible) for each in sent]
         clients = [Client(port, sent, options, number) for number in range(CONNECTIONS)]
-        for thread in [*followers, *clients]:
+        others = topic_clients(port, options) if options.up else []
+        for thread in [*followers, *clients, *others]:
             thread.start()
         started, before = time.perf_counter(), processes.seconds()
         tell_minutes(started, visible, clients, processes, options)
@@ -266,6 +297,12 @@ def measure(home: Path, options: Any) -> None:
             follower.stopped.set()
             follower.join()
         tell_end(sent, followers, used, before, processes)
+
+
+def topic_clients(port: int, options: Any) -> list[TopicClient]:
+    batch = argparse.Namespace(**{**vars(options), "batch": max(20, options.batch)})
+    topics = [Sent(table) for table in KEYS]
+    return [TopicClient(port, topics, batch, number) for number in range(CONNECTIONS)]
 
 
 def warm(port: int, sent: list[Sent]) -> None:
@@ -287,6 +324,8 @@ def tell_minutes(
 ) -> None:
     """Print each period once it is over and what was sent in it had time to become visible."""
     period, told = min(60.0, options.minutes * 60), 0
+    sampler = Sampler(processes)
+    sampler.start()
     print(
         f"{'to':>6} {'records':>9} {'p50 s':>6} {'p99 s':>6} {'most':>6} {'new p50':>7}"
         f" {'new p99':>7} {'MB':>6} {'late s':>6}"
@@ -299,7 +338,7 @@ def tell_minutes(
         every = [each[1] for each in taken]
         new = [each[1] for each in taken if each[2]]
         late = max(client.late for client in clients)
-        memory = sum(processes.memory().values())
+        memory, sampler.most = sampler.most, 0.0
         print(
             f"{(number + 1) * period:5.0f}s {len(every):9,} {at(every, 0.5):6.2f}"
             f" {at(every, 0.99):6.2f} {max(every, default=0):6.2f} {at(new, 0.5):7.2f}"
