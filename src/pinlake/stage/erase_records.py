@@ -9,13 +9,13 @@ from pinlake.dataset import Dataset
 from pinlake.engine import inputs, records, routing
 from pinlake.engine.base import LogRange
 from pinlake.engine.erasure import Finder, Place, without
+from pinlake.engine.routes import Feed, routes
 from pinlake.engine.values import Part
 from pinlake.lake import objects
 from pinlake.lake.store import Lake
 from pinlake.log.base import LogReader
 from pinlake.log.erase import Eraser
 from pinlake.record import Kind, Partition, topic
-from pinlake.stage.routes import Feed, routes
 
 Elements = Mapping[int, set[int]]
 """The elements to erase, by their record's position."""

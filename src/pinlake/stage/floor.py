@@ -7,11 +7,11 @@ from pathlib import PurePosixPath
 import msgspec
 
 from pinlake.dataset import Dataset
+from pinlake.engine.routes import UNROUTED, routes
 from pinlake.lake.progress import Plan, Plans
 from pinlake.lake.store import Lake
 from pinlake.log.base import Position
 from pinlake.record import Kind, Partition
-from pinlake.stage.routes import UNROUTED, routes
 from pinlake.stage.worker import Wanted, everything
 
 LOOK_BACK = 50

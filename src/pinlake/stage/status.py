@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 
 from pinlake.dataset import Dataset, Table
+from pinlake.engine.routes import Routes, routes
 from pinlake.errors import SourceFailed, TopicUnknown
 from pinlake.lake import objects, progress, tables
 from pinlake.lake.progress import Plan, Plans
@@ -18,7 +19,6 @@ from pinlake.settings import Home
 from pinlake.stage.arrivals import Arrivals
 from pinlake.stage.connector.configuration import connector_of
 from pinlake.stage.load_source import behind
-from pinlake.stage.routes import Routes, routes
 from pinlake.table import unclaimed
 
 OUTPUTS = {"load": "raw", "clean": "clean", "stream": "stream"}

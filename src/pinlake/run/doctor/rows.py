@@ -12,6 +12,7 @@ from pinlake.engine import dialect, inputs, records, routing
 from pinlake.engine.base import LogRange
 from pinlake.engine.cleaning import PROVENANCE
 from pinlake.engine.quarantine import Rejected
+from pinlake.engine.routes import UNROUTED, Routes, routes
 from pinlake.engine.statements import name as quoted
 from pinlake.engine.statements import statements
 from pinlake.engine.values import joined
@@ -24,7 +25,6 @@ from pinlake.run.doctor.finding import Finding
 from pinlake.run.doctor.patient import Patient
 from pinlake.run.doctor.tables import rebuild
 from pinlake.stage.arrivals import Arrivals
-from pinlake.stage.routes import UNROUTED, Routes, routes
 
 TRIES = 5
 BATCH_BYTES = 64 * 1024 * 1024

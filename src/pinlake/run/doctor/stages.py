@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
+from pinlake.engine.routes import UNROUTED
 from pinlake.lake import progress, tables
 from pinlake.lake.progress import Plan, Plans
 from pinlake.log.base import LogReader
@@ -13,7 +14,6 @@ from pinlake.run.doctor.finding import Finding, command
 from pinlake.run.doctor.patient import Patient
 from pinlake.stage.connector.configuration import connector_of
 from pinlake.stage.floor import EVERYTHING, Floor
-from pinlake.stage.routes import UNROUTED
 from pinlake.stage.status import status
 
 SLACK_SECONDS = 60

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from pinlake.dataset import Column, Dataset, Emulation, StreamRoute, Table
+from pinlake.engine.routes import UNROUTED, Feed, routes
 from pinlake.record import stream, topic
-from pinlake.stage.routes import UNROUTED, Feed, routes
 
 COLUMNS = (Column("ind", "INT", required=True),)
 
