@@ -8,7 +8,7 @@ from typing import Any
 from duckdb import DuckDBPyConnection, DuckDBPyRelation
 
 from pinlake.dataset import Table
-from pinlake.engine import dialect, schema
+from pinlake.engine import schema
 from pinlake.engine.decode import Reject
 from pinlake.engine.inputs import TOPIC
 from pinlake.engine.keys import KeyIndex
@@ -31,6 +31,8 @@ class Cleaning:
     def __init__(
         self, connection: DuckDBPyConnection, lake: Lake, table: Table, output: str, spill: Path
     ) -> None:
+        from pinlake.engine import dialect
+
         self.connection, self.table = connection, table
         where = str(table.clean_path) or table.name
         self._cleaned = dialect.with_provenance(table.clean_sql, PROVENANCE, "duckdb", where)
