@@ -19,6 +19,8 @@ from harness.pipeline import (
     post_to_kinesis,
     run_stages,
 )
+from pinlake.lake import objects
+from pinlake.lake.store import Lake
 
 SECRET = "Zaphod Beeblebrox"
 COUNT = "SELECT count(*) AS n FROM user"
@@ -117,6 +119,26 @@ def test_the_disk_holds_nothing_of_an_erased_key(home):
         "quarantine": 4,
         "unreadable": 2,
     }
+
+
+@pytest.mark.parametrize(
+    "left",
+    [
+        "topics/0abc12345678.user/partition=0/.draft~1-1",
+        "elsewhere/0abc12345678.user/year=2026/.draft~1-1",
+        "raw/user/_delta_log/.draft~1-1",
+        "stream/user/_delta_log/.draft~1-1",
+        "quarantine/load/user/_draft-1-00000000-0/_delta_log/00000000000000000001.json",
+        ".spill/duckdb_temp_storage_DEFAULT-0.tmp",
+    ],
+)
+def test_what_a_killed_process_left_unfinished_is_erased_too(home, left):
+    objects.add_root(Lake((home / "lake").as_uri()), "elsewhere")
+    path = home / "lake" / left
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(SECRET)
+    erase(home)
+    assert holders(home) == []
 
 
 @pytest.mark.parametrize("source", ["clean", "stream"])

@@ -29,6 +29,8 @@ from pinlake.log.base import LogReader
 
 T = TypeVar("T")
 TRANSLATOR = "pinlake.engine.functions"
+SPILL = ".spill"
+"""The folder of a lake that takes what does not fit into memory."""
 UNROUTED = "_unrouted"
 """The table of stage stream that takes, into quarantine alone, what no pattern takes."""
 
@@ -55,7 +57,7 @@ class DuckdbEngine:
         self._functions_sql = functions_sql
         # Reading SQL takes sqlglot, 0.4 s to import: the first batch is read meanwhile.
         threading.Thread(target=import_module, args=[TRANSLATOR], daemon=True).start()
-        self._spill = spill or lake.folder / ".spill"
+        self._spill = spill or lake.folder / SPILL
         self._settings: dict[str, str | bool | int | float | list[str]] = {
             "threads": threads,
             "memory_limit": memory,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -50,7 +51,7 @@ def commit(
 
 
 def forget_past(lake: Lake, table: str, since: int | None = None) -> None:
-    """Leave nothing on disk but the table's newest version; a table that is not there is none.
+    """Leave nothing on disk but the table's newest version, if it has any.
 
     The log keeps its commits from version ``since`` on (None: the newest alone) for a stage
     that follows them.
@@ -59,21 +60,22 @@ def forget_past(lake: Lake, table: str, since: int | None = None) -> None:
     them their predicates and statistics, which quote values.
     """
     head = tables.head(lake, table)
-    if head is None:
-        return
-    done = commit(lake, table, head.schema, None, 0)
-    delta = _open(lake, table)
-    delta.create_checkpoint()
-    commits.sync_checkpoint(lake, table, done.version)
-    for key in _past(lake, table, done.version, done.version if since is None else since):
-        lake.delete(key)
-    lake.sync_names(f"{table}/{commits.LOG}")
-    tables.forget(lake, table)
-    _sweep(lake, table)
+    if head is not None:
+        done = commit(lake, table, head.schema, None, 0)
+        delta = _open(lake, table)
+        delta.create_checkpoint()
+        commits.sync_checkpoint(lake, table, done.version)
+        for key in _past(lake, table, done.version, done.version if since is None else since):
+            lake.delete(key)
+        lake.sync_names(f"{table}/{commits.LOG}")
+        tables.forget(lake, table)
+    if lake.exists(table):
+        _sweep(lake, table)
 
 
 def _sweep(lake: Lake, table: str) -> None:
     """Delete the files that the table's newest version does not name, and every draft."""
+    lake.sweep_drafts(table, time.time())
     snapshot = tables.snapshot(lake, table)
     live = {str(file) for file in snapshot.files} if snapshot else set()
     for name in lake.children(table):

@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 
 from pinlake.dataset import Dataset, Table
-from pinlake.engine.duckdb import DuckdbEngine
+from pinlake.engine.duckdb import SPILL, DuckdbEngine
 from pinlake.engine.erasure import Finder
 from pinlake.errors import KeyMissing, TableMissing
 from pinlake.lake import objects
@@ -24,7 +24,7 @@ from pinlake.stage.erase_records import erase_log, erase_objects
 from pinlake.stage.erase_tables import STAGES, TableEraser
 from pinlake.stage.loop import run_stage
 
-DERIVED = ("cache", "report.html", "lake/.spill")
+DERIVED = ("cache", "report.html")
 """What a home makes anew, and what may quote a row."""
 
 
@@ -81,6 +81,7 @@ def run_erase(home: Home, dataset: Dataset, name: str, key: str) -> Erased:
             objects=erase_objects(finder, dataset, lake),
             log=_from_log(home, dataset, finder, eraser),
         )
+    lake.delete_tree(SPILL)
     for derived in DERIVED:
         _remove(home.path / derived)
     return erased
@@ -123,7 +124,8 @@ def _sweep(lake: Lake, dataset: Dataset, name: str) -> None:
     for topic in objects.topics(lake):
         claiming = dataset.table_of_topic(topic)
         if claiming is not None and claiming.name == name:
-            lake.sweep_drafts(f"{objects.ROOT}/{topic}", time.time())
+            for root in objects.roots(lake):
+                lake.sweep_drafts(f"{root}/{topic}", time.time())
 
 
 def _of_tables(tables: TableEraser) -> Erased:
