@@ -81,6 +81,7 @@ def load_and_clean(lake: Lake) -> list[tuple[float, float]]:
     marks = [(time.monotonic(), time.process_time())]
     pinterest = dataset.load("pinterest")
     engine = DuckdbEngine(lake, None, pinterest.functions_sql)
+    engine.prepare()
     for topic in objects.topics(lake):
         table = pinterest.table_of_topic(topic)
         assert table is not None

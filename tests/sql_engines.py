@@ -16,8 +16,7 @@ class DuckEngine:
 
     def __init__(self, connection):
         self.connection = connection
-        for macro in functions.duckdb_macros(functions.words()):
-            connection.execute(macro)
+        functions.define(connection)
 
     def load(self, name, columns, rows):
         """Make a table of dicts; ``columns`` maps names to Spark's types."""

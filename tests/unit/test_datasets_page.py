@@ -37,8 +37,7 @@ def test_the_pages_data_set_is_without_fault(shops):
 
 def test_the_pages_data_set_cleans_and_answers(duck, shops):
     engine = DuckEngine(duck)
-    for macro in functions.duckdb_macros(functions.words(shops.functions_sql)):
-        duck.execute(macro)
+    functions.define(duck, shops.functions_sql)
     sale = shops.tables["sale"]
     raw = [
         {"sale_id": 1, "article": "unknown", "price": "12.50", "sold_at": "2018-03-01 12:00:00"},

@@ -110,15 +110,14 @@ def test_spark_gets_the_functions_as_they_are_written():
 
 
 def test_a_data_sets_own_functions_may_call_the_shipped_ones(duck):
-    for macro in functions.duckdb_macros(functions.words(OWN)):
-        duck.execute(macro)
+    functions.define(duck, OWN)
     sql = dialect.to_duckdb("SELECT tidy_or(' ', doubled('a')) AS v, tidy_or('x', 'y') AS w")
     assert duck.sql(sql).fetchall() == [("aa", "x")]
 
 
 def test_macros_can_be_made_again_on_the_same_connection(duck):
-    for macro in functions.duckdb_macros(functions.words()) * 2:
-        duck.execute(macro)
+    for _ in range(2):
+        functions.define(duck)
 
 
 def test_a_function_is_held_to_the_type_it_promises(duck):

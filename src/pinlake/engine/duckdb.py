@@ -29,6 +29,7 @@ from pinlake.log.base import LogReader
 
 T = TypeVar("T")
 TRANSLATOR = "pinlake.engine.functions"
+"""The module that reads SQL, which takes sqlglot."""
 SPILL = ".spill"
 """The folder of a lake that takes what does not fit into memory."""
 UNROUTED = "_unrouted"
@@ -55,8 +56,6 @@ class DuckdbEngine:
     ) -> None:
         self.lake, self.log = lake, log
         self._functions_sql = functions_sql
-        # Reading SQL takes sqlglot, 0.4 s to import: the first batch is read meanwhile.
-        threading.Thread(target=import_module, args=[TRANSLATOR], daemon=True).start()
         self._spill = spill or lake.folder / SPILL
         self._settings: dict[str, str | bool | int | float | list[str]] = {
             "threads": threads,
@@ -70,14 +69,20 @@ class DuckdbEngine:
         self._cleanings: dict[str, Cleaning] = {}
         self._odd: set[str] = set()
 
+    def prepare(self) -> None:
+        """Begin to import what translates the words of cleaning: the first batch is read meanwhile.
+
+        sqlglot takes 0.4 s. What cleans nothing does without.
+        """
+        threading.Thread(target=import_module, args=[TRANSLATOR]).start()
+
     @property
     def connection(self) -> DuckDBPyConnection:
         """The connection, with the words of cleaning defined when it is first asked for."""
         if not self._worded:
             from pinlake.engine import functions
 
-            for macro in functions.duckdb_macros(functions.words(self._functions_sql)):
-                self._wordless.execute(macro)
+            functions.define(self._wordless, self._functions_sql)
             self._worded = True
         return self._wordless
 

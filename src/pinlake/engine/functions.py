@@ -7,6 +7,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import msgspec
+from duckdb import DuckDBPyConnection
 from sqlglot import Token, TokenType, exp
 
 from pinlake.engine import dialect
@@ -33,6 +34,12 @@ def words(own: str = "") -> str:
 def spark_statements(text: str) -> list[str]:
     """Return the statements that define the functions on Spark 4 and Databricks, as written."""
     return [function.statement for function in read(text)]
+
+
+def define(connection: DuckDBPyConnection, own: str = "") -> None:
+    """Define pinlake's functions and a data set's own on a DuckDB connection."""
+    for macro in duckdb_macros(words(own)):
+        connection.execute(macro)
 
 
 def duckdb_macros(text: str) -> list[str]:

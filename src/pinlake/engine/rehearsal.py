@@ -44,8 +44,7 @@ def rehearse(dataset: Dataset) -> list[SqlRefused]:
     """Return what DuckDB finds wrong with cleanings, keys and questions."""
     with duckdb.connect() as connection:
         connection.execute("SET TimeZone = 'UTC'")
-        for macro in functions.duckdb_macros(functions.words(dataset.functions_sql)):
-            connection.execute(macro)
+        functions.define(connection, dataset.functions_sql)
         cleaned = list(_cleanings(connection, dataset))
         return cleaned or list(_questions(connection, dataset))
 

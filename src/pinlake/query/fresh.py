@@ -109,8 +109,7 @@ class FreshTables:
     def _open(self) -> duckdb.DuckDBPyConnection:
         connection = session.opened(self._lake, self._spill)
         connection.execute("SET parquet_metadata_cache = true")
-        for macro in functions.duckdb_macros(functions.words(self._dataset.functions_sql)):
-            connection.execute(macro)
+        functions.define(connection, self._dataset.functions_sql)
         return connection
 
 

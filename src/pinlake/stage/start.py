@@ -25,6 +25,7 @@ from pinlake.stage.worker import Planner, Wanted, everything
 
 SINK_SECONDS = 0.2
 WAIT_SECONDS = 0.2
+CLEANING = frozenset({"clean", "stream"})
 
 
 class Crew(Protocol):
@@ -79,7 +80,7 @@ def open_crew(
             assert log is not None
             yield lake, Sink(lake, log, connector_of(settings.sink), _of_table(dataset, wanted))
             return
-        engine = opened.enter_context(closing(_engine(lake, log, dataset.functions_sql)))
+        engine = opened.enter_context(closing(_engine(stage, lake, log, dataset.functions_sql)))
         yield (
             lake,
             _engine_crew(
@@ -121,10 +122,13 @@ def _engine_crew(
     )
 
 
-def _engine(lake: Lake, log: LogReader | None, functions_sql: str) -> Engine:
+def _engine(stage: str, lake: Lake, log: LogReader | None, functions_sql: str) -> Engine:
     from pinlake.engine.duckdb import DuckdbEngine
 
-    return DuckdbEngine(lake, log, functions_sql)
+    engine = DuckdbEngine(lake, log, functions_sql)
+    if stage in CLEANING:
+        engine.prepare()
+    return engine
 
 
 def _of_table(dataset: Dataset, wanted: Wanted) -> Wanted:
