@@ -61,7 +61,12 @@ ORIGINS: dict[str, type[Origin]] = {"file": FileOrigin, "database": DatabaseOrig
 """By the name that ``from = { source = ... }`` gives."""
 
 
-TAKEN = frozenset({"_unrouted", "_delta_log"})
+UNROUTED = "_unrouted"
+"""The table of stage stream that takes, into quarantine alone, what no table's pattern takes.
+
+A stream of this very name, that nobody claims, is the table ``stream:_unrouted``.
+"""
+TAKEN = frozenset({UNROUTED, "_delta_log"})
 """Folders that hold something else: what no table's key pattern takes, and a table's own log."""
 
 

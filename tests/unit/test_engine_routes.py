@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from pinlake.dataset import Column, Dataset, Emulation, StreamRoute, Table
-from pinlake.engine.routes import UNROUTED, Feed, routes
+from pinlake.engine.routes import Feed, routes
 from pinlake.record import stream, topic
+from pinlake.table import UNROUTED
 
 COLUMNS = (Column("ind", "INT", required=True),)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Literal, Protocol
 
 import msgspec
@@ -12,8 +12,30 @@ from pinlake.engine.quarantine import Rejected
 from pinlake.engine.values import Part, Source
 from pinlake.log.base import Position
 from pinlake.record import Partition
+from pinlake.table import UNROUTED
 
 StageName = Literal["load", "clean", "stream"]
+
+FOLDERS: Mapping[str, str] = {"load": "raw", "clean": "clean", "stream": "stream"}
+"""The folder of the lake that takes the rows of each stage; the sink makes objects, no rows."""
+
+
+def output_of(stage: str, name: str) -> str:
+    """Return the table that takes a stage's rows for a name."""
+    return f"{FOLDERS[stage]}/{name}"
+
+
+def quarantine_of(stage: str, name: str) -> str:
+    """Return the table that takes what a stage can make no row of."""
+    return f"quarantine/{stage}/{name}"
+
+
+def marked(stage: str, name: str) -> str:
+    """Return the table whose ``txn("<stage>/<name>", n)`` tells that a stage's commit n is done.
+
+    It is the last that the stage writes for it.
+    """
+    return quarantine_of(stage, name) if name == UNROUTED else output_of(stage, name)
 
 
 class Objects(msgspec.Struct, frozen=True):
@@ -91,13 +113,17 @@ class Step(msgspec.Struct, frozen=True):
     @property
     def output(self) -> str:
         """The table that the step appends to."""
-        folder = {"load": "raw", "clean": "clean", "stream": "stream"}[self.stage]
-        return f"{folder}/{self.table.name}"
+        return output_of(self.stage, self.table.name)
 
     @property
     def quarantine(self) -> str:
         """The table that takes what the step cannot decode."""
-        return f"quarantine/{self.stage}/{self.table.name}"
+        return quarantine_of(self.stage, self.table.name)
+
+    @property
+    def marked(self) -> str:
+        """The table whose transaction tells whether the step was done."""
+        return marked(self.stage, self.table.name)
 
 
 class Outcome(msgspec.Struct, frozen=True):

@@ -26,14 +26,13 @@ from pinlake.lake import evolution, tables
 from pinlake.lake.store import Lake
 from pinlake.lake.tables import Head, Snapshot
 from pinlake.log.base import LogReader
+from pinlake.table import UNROUTED
 
 T = TypeVar("T")
 TRANSLATOR = "pinlake.engine.functions"
 """The module that reads SQL, which takes sqlglot."""
 SPILL = ".spill"
 """The folder of a lake that takes what does not fit into memory."""
-UNROUTED = "_unrouted"
-"""The table of stage stream that takes, into quarantine alone, what no pattern takes."""
 
 
 class DuckdbEngine:
@@ -100,7 +99,7 @@ class DuckdbEngine:
         Raises ColumnsChanged, TableExchanged, TableBroken, ObjectForeign, and what
         the log raises; the step may be run again after any of them.
         """
-        done = tables.committed(self.lake, _marked(step), step.app_id)
+        done = tables.committed(self.lake, step.marked, step.app_id)
         if done is not None and step.number <= done:
             return Outcome(step.number, 0, 0, 0, None, found_done=True)
         rules.check(self.lake, step, rules.digest(step.table, self._functions_sql))
@@ -270,11 +269,6 @@ class DuckdbEngine:
             },
         )
         return done.version
-
-
-def _marked(step: Step) -> str:
-    """Return the table whose transaction tells whether a step was done."""
-    return step.quarantine if step.table.name == UNROUTED else step.output
 
 
 def _checked(step: Step, given: Versions, found: Head | None) -> Head:

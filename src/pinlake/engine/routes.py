@@ -11,13 +11,9 @@ from pinlake.engine.base import LogRange
 from pinlake.errors import TopicUnknown
 from pinlake.log.base import LogReader, Position
 from pinlake.record import Kind, LogName, Partition, stream, topic
-from pinlake.table import unclaimed
+from pinlake.table import UNROUTED, unclaimed
 
-UNROUTED = "_unrouted"
-"""The table of what no table's partition-key pattern takes in a shared stream.
-
-A stream of this very name, that nobody claims, is the table ``stream:_unrouted``.
-"""
+__all__ = ["UNROUTED", "Feed", "Routes", "ends", "routes"]
 
 
 class Feed(msgspec.Struct, frozen=True, order=True):

@@ -7,7 +7,8 @@ from pathlib import PurePosixPath
 import msgspec
 
 from pinlake.dataset import Dataset
-from pinlake.engine.routes import UNROUTED, routes
+from pinlake.engine.base import marked
+from pinlake.engine.routes import routes
 from pinlake.lake.progress import Plan, Plans
 from pinlake.lake.store import Lake
 from pinlake.log.base import Position
@@ -94,7 +95,7 @@ class Floor:
         """
         if stage == "sink":
             return self._has_objects(plan)
-        table = f"quarantine/stream/{name}" if name == UNROUTED else f"stream/{name}"
+        table = marked(stage, name)
         if not self._has_commit(table, f"{stage}/{name}", plan.number):
             return False
         self._lake.sync_names(f"{table}/_delta_log")

@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 
 from pinlake.dataset import Dataset, Table
+from pinlake.engine.base import FOLDERS, output_of, quarantine_of
 from pinlake.engine.routes import Routes, routes
 from pinlake.errors import SourceFailed, TopicUnknown
 from pinlake.lake import objects, progress, tables
@@ -20,8 +21,6 @@ from pinlake.stage.arrivals import Arrivals
 from pinlake.stage.connector.configuration import connector_of
 from pinlake.stage.load_source import behind
 from pinlake.table import unclaimed
-
-OUTPUTS = {"load": "raw", "clean": "clean", "stream": "stream"}
 
 
 class StageStatus(msgspec.Struct, frozen=True):
@@ -124,10 +123,9 @@ def _keys(fed: Routes) -> list[tuple[LogName, str]]:
 
 
 def _status(lake: Lake, plans: Plans, lag: int | None, unit: str) -> StageStatus:
-    latest = plans.latest()
-    output = OUTPUTS.get(plans.stage)
-    held = tables.size(lake, f"{output}/{plans.name}") if output else None
-    refused = tables.size(lake, f"quarantine/{plans.stage}/{plans.name}") if output else None
+    latest, has_rows = plans.latest(), plans.stage in FOLDERS
+    held = tables.size(lake, output_of(plans.stage, plans.name)) if has_rows else None
+    refused = tables.size(lake, quarantine_of(plans.stage, plans.name)) if has_rows else None
     return StageStatus(
         plans.stage,
         plans.name,

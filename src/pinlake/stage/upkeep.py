@@ -10,6 +10,7 @@ import duckdb
 import msgspec
 from deltalake.exceptions import DeltaError
 
+from pinlake.engine.base import FOLDERS, output_of, quarantine_of
 from pinlake.errors import PinlakeError
 from pinlake.lake import tables, upkeep
 from pinlake.lake.history import Keeping
@@ -19,7 +20,6 @@ from pinlake.lake.upkeep import Kept, Rules
 from pinlake.settings import Settings
 from pinlake.telemetry import logger
 
-FOLDERS = {"load": "raw", "clean": "clean", "stream": "stream"}
 BEHIND = 10
 """A stage that is behind puts upkeep off until so many times the commits are there."""
 
@@ -109,7 +109,7 @@ def written_by(stage: str, name: str) -> tuple[str, ...]:
     """Return the tables that a stage writes for a name; the sink writes none."""
     if stage not in FOLDERS:
         return ()
-    return f"{FOLDERS[stage]}/{name}", f"quarantine/{stage}/{name}"
+    return output_of(stage, name), quarantine_of(stage, name)
 
 
 def writer_of(table: str) -> tuple[str, str]:

@@ -9,10 +9,10 @@ from typing import Any
 
 from pinlake.dataset import Table
 from pinlake.engine import dialect, inputs, records, routing
-from pinlake.engine.base import LogRange
+from pinlake.engine.base import LogRange, marked, output_of, quarantine_of
 from pinlake.engine.cleaning import PROVENANCE
 from pinlake.engine.quarantine import Rejected
-from pinlake.engine.routes import UNROUTED, Routes, routes
+from pinlake.engine.routes import Routes, routes
 from pinlake.engine.statements import name as quoted
 from pinlake.engine.statements import statements
 from pinlake.engine.values import joined
@@ -25,6 +25,7 @@ from pinlake.run.doctor.finding import Finding
 from pinlake.run.doctor.patient import Patient
 from pinlake.run.doctor.tables import rebuild
 from pinlake.stage.arrivals import Arrivals
+from pinlake.table import UNROUTED
 
 TRIES = 5
 BATCH_BYTES = 64 * 1024 * 1024
@@ -46,7 +47,7 @@ class RawRows:
         if self.table.origin is not None:
             return
         found = [finding for keys in self._batches() for finding in self._compared(keys)]
-        found += _refused(self.patient, f"quarantine/load/{self.name}", self.refused)
+        found += _refused(self.patient, quarantine_of("load", self.name), self.refused)
         do = rebuild(self.patient, f"raw/{self.name}")
         yield from (Finding("error", "", what, do) for what in found)
         if not found:
@@ -167,9 +168,9 @@ class StreamRows:
         fed = self._fed()
         if fed is None:
             return
-        output = f"stream/{self.name}"
+        output = output_of("stream", self.name)
         found = list(self._compared(fed))
-        found += _refused(self.patient, f"quarantine/{output}", self.refused)
+        found += _refused(self.patient, quarantine_of("stream", self.name), self.refused)
         yield from (Finding("error", "", each, rebuild(self.patient, output)) for each in found)
         if not found:
             what = f"{output}: {self.records:,} records of the log are in it, or in its quarantine"
@@ -233,10 +234,8 @@ class StreamRows:
     def _ranges(self, fed: Routes) -> list[LogRange]:
         """Return what the committed plans took and the log still has."""
         plan = Plans(self.patient.lake, "stream", self.name).latest()
-        output = (
-            f"quarantine/stream/{self.name}" if self.name == UNROUTED else f"stream/{self.name}"
-        )
-        done = tables.committed(self.patient.lake, output, f"stream/{self.name}") or 0
+        table = marked("stream", self.name)
+        done = tables.committed(self.patient.lake, table, f"stream/{self.name}") or 0
         found = []
         for feed in fed.feeds if plan else ():
             assert plan is not None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
-from pinlake.engine.routes import UNROUTED
+from pinlake.engine.base import marked
 from pinlake.lake import progress, tables
 from pinlake.lake.progress import Plan, Plans
 from pinlake.log.base import LogReader
@@ -97,9 +97,8 @@ def clock(patient: Patient) -> Iterator[Finding]:
 def _is_done(patient: Patient, stage: str, name: str, plan: Plan) -> bool:
     if stage == "sink":
         return all(patient.lake.exists(key) for key in plan.objects)
-    table = {"load": "raw", "clean": "clean", "stream": "stream"}[stage] + f"/{name}"
-    table = f"quarantine/{table}" if name == UNROUTED else table
-    return (tables.committed(patient.lake, table, f"{stage}/{name}") or 0) >= plan.number
+    done = tables.committed(patient.lake, marked(stage, name), f"{stage}/{name}")
+    return (done or 0) >= plan.number
 
 
 def _run(patient: Patient, stage: str, name: str) -> str:

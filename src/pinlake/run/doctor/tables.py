@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from pinlake.engine.base import output_of
 from pinlake.errors import PinlakeError
 from pinlake.lake import commits, mending, tables
 from pinlake.run.doctor.finding import Finding, rebuild_clean, rebuild_raw, rebuild_stream
 from pinlake.run.doctor.patient import Patient
+from pinlake.stage.upkeep import writer_of
 
 MANY_REFUSED = 0.1
 REASONS = 3
@@ -46,16 +48,14 @@ def quarantined(patient: Patient) -> Iterator[Finding]:
     import duckdb
 
     for table in tables.names(patient.lake):
-        folder, _, rest = table.partition("/")
-        snapshot = tables.snapshot(patient.lake, table) if folder == "quarantine" else None
+        refused = table.startswith("quarantine/")
+        snapshot = tables.snapshot(patient.lake, table) if refused else None
         if snapshot is None or not snapshot.files:
             continue
         rows = tables.read(duckdb, snapshot).aggregate(_BY_REASON, "reason")
         found = sorted(((many, reason) for reason, many in rows.fetchall()), reverse=True)
         total = sum(many for many, _ in found)
-        stage, _, name = rest.partition("/")
-        output = "raw" if stage == "load" else stage
-        held = tables.size(patient.lake, f"{output}/{name}")
+        held = tables.size(patient.lake, output_of(*writer_of(table)))
         much = total > MANY_REFUSED * (total + (held.rows if held else 0))
         reasons = "; ".join(f"{many:,} {reason}" for many, reason in found[:REASONS])
         do = "see the rows' reason and bytes; mend the producer, or the data set's columns"
@@ -66,12 +66,9 @@ def quarantined(patient: Patient) -> Iterator[Finding]:
 
 def rebuild(patient: Patient, table: str) -> str:
     """Say how to make a table again from what is upstream of it."""
-    folder, _, rest = table.partition("/")
-    if folder == "quarantine":
-        stage, _, rest = rest.partition("/")
-        folder = "raw" if stage == "load" else stage
-    how = {"raw": rebuild_raw, "clean": rebuild_clean, "stream": rebuild_stream}[folder]
-    return how(patient.home, rest)
+    stage, name = writer_of(table)
+    how = {"load": rebuild_raw, "clean": rebuild_clean, "stream": rebuild_stream}[stage]
+    return how(patient.home, name)
 
 
 def _of_table(patient: Patient, table: str) -> Iterator[Finding]:
