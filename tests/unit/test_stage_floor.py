@@ -2,11 +2,12 @@
 
 import pytest
 
+from pinlake.lake import commits
 from pinlake.lake.progress import Plan, Plans, Range
 from pinlake.lake.store import Lake
 from pinlake.log.open import open_reader
 from pinlake.record import Partition, stream, topic
-from pinlake.stage.floor import EVERYTHING, Floor
+from pinlake.stage.floor import EVERYTHING, LOOK_BACK, Floor
 from stage_homes import STREAM, TOPIC, make_home, once, post, value
 
 SALES, SOLD = Partition(TOPIC, 0), Partition(STREAM, 0)
@@ -78,6 +79,38 @@ def test_what_feeds_several_tables_is_needed_by_the_slowest(made):
     once("stream", home, dataset, "sale")
     assert [each.position for each in floor.passed(shared, log_id(home))] == [None, 1]
     assert floor(shared, log_id(home)) is None
+
+
+def test_the_floor_follows_the_commits_of_its_table(made):
+    home, dataset = made
+    floor = Floor(Lake(home.lake_url), dataset)
+    for upto in (29, 39, 49):
+        once("stream", home, dataset)
+        assert floor(SOLD, log_id(home)) == upto
+        post(home, STREAM, [value(upto + number) for number in range(1, 11)])
+
+
+def test_a_torn_commit_has_no_number(made):
+    home, dataset = made
+    once("stream", home, dataset)
+    lake = Lake(home.lake_url)
+    path = lake.path(commits.path("stream/sale", commits.newest(lake, "stream/sale")))
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-10])
+    assert floor_of(*made, SOLD) is None
+    path.write_bytes(whole)
+    assert floor_of(*made, SOLD) == 29
+
+
+@pytest.mark.parametrize(("others", "floor"), [(LOOK_BACK - 1, 29), (LOOK_BACK, None)])
+def test_so_many_commits_without_a_number_may_follow_the_one_that_has_it(made, others, floor):
+    home, dataset = made
+    once("stream", home, dataset)
+    lake = Lake(home.lake_url)
+    newest = commits.newest(lake, "stream/sale")
+    for version in range(newest + 1, newest + 1 + others):
+        lake.put(commits.path("stream/sale", version), b'{"commitInfo":{"operation":"OPTIMIZE"}}\n')
+    assert floor_of(*made, SOLD) == floor
 
 
 def test_a_rebuilt_table_needs_everything_again(made):

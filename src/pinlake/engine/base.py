@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 import msgspec
 
 from pinlake.dataset import Table
-from pinlake.engine.quarantine import Rejected
-from pinlake.engine.values import Part, Source
 from pinlake.log.base import Position
 from pinlake.record import Partition
 from pinlake.table import UNROUTED
+
+if TYPE_CHECKING:  # they take libraries that the gateway does without
+    from pinlake.engine.quarantine import Rejected
+    from pinlake.engine.values import Part, Source
 
 StageName = Literal["load", "clean", "stream"]
 

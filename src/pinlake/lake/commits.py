@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 import msgspec
-from deltalake import DeltaTable
 
 from pinlake.errors import TableBroken
 from pinlake.lake.store import Lake
+
+if TYPE_CHECKING:
+    from deltalake import DeltaTable
 
 LOG = "_delta_log"
 TORN = ".torn"
@@ -116,13 +118,16 @@ def versions(lake: Lake, table: str) -> list[int]:
     ]
 
 
-def newest(lake: Lake, table: str) -> int | None:
+def newest(lake: Lake, table: str, known: int | None = None) -> int | None:
     """Return the highest version that the table's log has a file of, or None.
 
-    Looked for from the newest checkpoint on, which costs the same however long the log is.
+    Looked for from a ``known`` one on, or from the newest checkpoint, which costs the
+    same however long the log is.
     """
-    version = _pointed(lake, table)
-    if version is None or not lake.exists(path(table, version)):
+    version = _there(lake, table, known)
+    if version is None:
+        version = _there(lake, table, _pointed(lake, table))
+    if version is None:
         found = versions(lake, table)
         return found[-1] if found else None
     while lake.exists(path(table, version + 1)):
@@ -158,6 +163,11 @@ def is_plain(delta: DeltaTable) -> bool:
     protocol = delta.protocol()
     lowest = protocol.min_reader_version == 1 and protocol.min_writer_version <= 2
     return lowest and not delta.metadata().partition_columns
+
+
+def _there(lake: Lake, table: str, version: int | None) -> int | None:
+    """Return a version if the table's log has a file of it."""
+    return version if version is not None and lake.exists(path(table, version)) else None
 
 
 def _pointed(lake: Lake, table: str) -> int | None:

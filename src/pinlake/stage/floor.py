@@ -9,6 +9,8 @@ import msgspec
 from pinlake.dataset import Dataset
 from pinlake.engine.base import marked
 from pinlake.engine.routes import routes
+from pinlake.errors import TableBroken
+from pinlake.lake import commits
 from pinlake.lake.progress import Plan, Plans
 from pinlake.lake.store import Lake
 from pinlake.log.base import Position
@@ -98,7 +100,7 @@ class Floor:
         table = marked(stage, name)
         if not self._has_commit(table, f"{stage}/{name}", plan.number):
             return False
-        self._lake.sync_names(f"{table}/_delta_log")
+        self._lake.sync_names(f"{table}/{commits.LOG}")
         return True
 
     def _has_objects(self, plan: Plan) -> bool:
@@ -110,43 +112,19 @@ class Floor:
 
     def _has_commit(self, table: str, app_id: str, number: int) -> bool:
         """Tell whether one of a table's newest commits has a number, or a later one."""
-        newest = self._newest(table)
+        newest = commits.newest(self._lake, table, self._versions.get(table))
         if newest is None:
             return False
+        self._versions[table] = newest
         for version in range(newest, max(-1, newest - LOOK_BACK), -1):
-            committed = _number(self._lake.get(_commit(table, version)), app_id)
+            committed = self._number(table, version, app_id)
             if committed is not None:
                 return committed >= number
         return False
 
-    def _newest(self, table: str) -> int | None:
-        """Return the newest version: what follows the one known, or that of a listing."""
-        version = self._versions.get(table)
-        if version is None or not self._lake.exists(_commit(table, version)):
-            names = self._lake.children(f"{table}/_delta_log")
-            found = [name[:20] for name in names if len(name) == 25 and name[:20].isdecimal()]
-            if not found:
-                return None
-            version = int(found[-1])
-        while self._lake.exists(_commit(table, version + 1)):
-            version += 1
-        self._versions[table] = version
-        return version
-
-
-def _commit(table: str, version: int) -> str:
-    return f"{table}/_delta_log/{version:020}.json"
-
-
-def _number(content: bytes | None, app_id: str) -> int | None:
-    """Return the number that a commit has of an application, or None; a torn one has none."""
-    for line in (content or b"").splitlines():
-        if b'"txn"' not in line:
-            continue
+    def _number(self, table: str, version: int, app_id: str) -> int | None:
+        """Return the number that a commit has of an application, or None; a torn one has none."""
         try:
-            transaction = msgspec.json.decode(line).get("txn", {})
-        except msgspec.DecodeError:
+            return commits.read(self._lake, table, version).committed.get(app_id)
+        except TableBroken:
             return None
-        if transaction.get("appId") == app_id:
-            return int(transaction["version"])
-    return None
