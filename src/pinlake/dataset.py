@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import msgspec
@@ -40,6 +40,11 @@ class Dataset(msgspec.Struct, frozen=True):
         """Return the table that claims a topic, or None; a table's own name is its topic too."""
         claims = (t for t in self.tables.values() if any(_fits(p, topic) for p in t.topics))
         return self.tables.get(topic) or next(claims, None)
+
+    def topics_of(self, table: str, topics: Iterable[str]) -> list[str]:
+        """Return those of some topics that a table claims, in their order."""
+        claims = ((topic, self.table_of_topic(topic)) for topic in topics)
+        return [topic for topic, claiming in claims if claiming and claiming.name == table]
 
     def tables_of_stream(self, stream: str) -> tuple[tuple[Table, str | None], ...]:
         """Return the tables that a stream feeds, each with its partition-key pattern.

@@ -114,6 +114,13 @@ def test_other_topics_are_claimed_by_no_table(pinterest, topic):
     assert pinterest.table_of_topic(topic) is None
 
 
+def test_the_topics_of_a_table_are_those_that_it_claims_in_their_order(pinterest):
+    topics = [f"{ID}.user", "pin", "mine", f"{ID}.pin", "geo"]
+    assert pinterest.topics_of("pin", topics) == ["pin", f"{ID}.pin"]
+    assert pinterest.topics_of("geo", topics) == ["geo"]
+    assert pinterest.topics_of("mine", topics) == []
+
+
 def test_a_stream_of_its_own_feeds_its_table_whole(pinterest):
     assert pinterest.tables_of_stream(f"streaming-{ID}-geo") == ((pinterest.tables["geo"], None),)
     assert pinterest.tables_of_stream("geo") == ((pinterest.tables["geo"], None),)

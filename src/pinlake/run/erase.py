@@ -113,19 +113,15 @@ def _claim(lake: Lake, dataset: Dataset, name: str, held: ExitStack) -> None:
     """Be the one writer of the table in every stage until it is done."""
     for stage in STAGES:
         held.enter_context(Plans(lake, stage, name).claim())
-    for topic in names(lake, "sink"):
-        claiming = dataset.table_of_topic(topic)
-        if claiming is not None and claiming.name == name:
-            held.enter_context(Plans(lake, "sink", topic).claim())
+    for topic in dataset.topics_of(name, names(lake, "sink")):
+        held.enter_context(Plans(lake, "sink", topic).claim())
 
 
 def _sweep(lake: Lake, dataset: Dataset, name: str) -> None:
     """Delete what killed writers left unfinished of objects; they have no other writer now."""
-    for topic in objects.topics(lake):
-        claiming = dataset.table_of_topic(topic)
-        if claiming is not None and claiming.name == name:
-            for root in objects.roots(lake):
-                lake.sweep_drafts(f"{root}/{topic}", time.time())
+    for topic in dataset.topics_of(name, objects.topics(lake)):
+        for root in objects.roots(lake):
+            lake.sweep_drafts(f"{root}/{topic}", time.time())
 
 
 def _of_tables(tables: TableEraser) -> Erased:

@@ -9,13 +9,13 @@ from pinlake.dataset import Dataset
 from pinlake.engine import inputs, records, routing
 from pinlake.engine.base import LogRange
 from pinlake.engine.erasure import Finder, Place, without
-from pinlake.engine.routes import Feed, routes
+from pinlake.engine.routes import ends, routes
 from pinlake.engine.values import Part
 from pinlake.lake import objects
 from pinlake.lake.store import Lake
 from pinlake.log.base import LogReader
 from pinlake.log.erase import Eraser
-from pinlake.record import Kind, Partition, topic
+from pinlake.record import Kind, Partition
 
 Elements = Mapping[int, set[int]]
 """The elements to erase, by their record's position."""
@@ -44,26 +44,15 @@ def erase_objects(finder: Finder, dataset: Dataset, lake: Lake) -> int:
 
 def _ranges(finder: Finder, dataset: Dataset, log: LogReader) -> Iterator[LogRange]:
     """Yield every partition that feeds the table, whole."""
-    name = finder.table.name
-    feeds = [Feed(topic(each)) for each in log.names(Kind.TOPIC) if _claims(dataset, each, name)]
-    for each in routes(dataset, log.names(Kind.STREAM)):
-        feeds += each.feeds if each.table.name == name else ()
-    for feed in feeds:
-        for state in log.describe(feed.log_name).partitions:
-            if state.end > state.beginning:
-                partition = Partition(feed.log_name, state.number)
-                yield LogRange(partition, None, state.end - 1, feed.takes, feed.rivals)
-
-
-def _claims(dataset: Dataset, topic_name: str, table: str) -> bool:
-    claiming = dataset.table_of_topic(topic_name)
-    return claiming is not None and claiming.name == table
+    for fed in routes(dataset, log.names(Kind.STREAM), log.names(Kind.TOPIC)):
+        if fed.table.name == finder.table.name:
+            for (feed, number), end in ends(log, fed.feeds).items():
+                yield feed.range(number, None, end)
 
 
 def _objects(finder: Finder, dataset: Dataset, lake: Lake) -> Iterator[str]:
-    for name in objects.topics(lake):
-        if _claims(dataset, name, finder.table.name):
-            yield from map(str, objects.listing(lake, name))
+    for topic in dataset.topics_of(finder.table.name, objects.topics(lake)):
+        yield from map(str, objects.listing(lake, topic))
 
 
 def _by_position(places: Iterable[Place]) -> Elements:

@@ -20,7 +20,7 @@ from pinlake.errors import LogExchanged, TopicUnknown
 from pinlake.lake import objects, tables
 from pinlake.lake.progress import Plans
 from pinlake.log.base import LogReader
-from pinlake.record import Kind, Partition
+from pinlake.record import Kind
 from pinlake.run.doctor.finding import Finding
 from pinlake.run.doctor.patient import Patient
 from pinlake.run.doctor.tables import rebuild
@@ -254,8 +254,7 @@ class StreamRows:
                 upto = planned.upto if done >= plan.number else planned.after
                 after = max(state.beginning, state.origin) - 1
                 if upto is not None and upto > after:
-                    partition = Partition(feed.log_name, state.number)
-                    found.append(LogRange(partition, after, upto, feed.takes, feed.rivals))
+                    found.append(feed.range(state.number, after, upto))
         return found
 
     def _states(self, name: Any) -> Sequence[Any]:
