@@ -23,9 +23,14 @@ class Room:
             return
         disk = os.statvfs(self._folder)
         free = disk.f_bavail * disk.f_frsize
-        wanted = min(self._reserve, disk.f_blocks * disk.f_frsize // MOST_OF_DISK)
+        wanted = kept_free(self._reserve, disk.f_blocks * disk.f_frsize)
         if free < wanted:
             reason = (
                 f"{free:,} bytes are free on the disk of {self._folder}, {wanted:,} are kept free"
             )
             raise LogFull(reason=reason)
+
+
+def kept_free(reserve: int, total: int) -> int:
+    """Return how many bytes of a disk are kept free where so many are asked for."""
+    return min(reserve, total // MOST_OF_DISK)

@@ -15,6 +15,7 @@ from pathlib import Path
 from pinlake.engine.check import check_dataset
 from pinlake.errors import LogUnusable, PinlakeError
 from pinlake.log.open import open_reader
+from pinlake.log.room import kept_free
 from pinlake.run.doctor.finding import Finding, command
 from pinlake.run.doctor.patient import Patient
 from pinlake.settings import Home
@@ -102,7 +103,7 @@ def disk(patient: Patient) -> Iterator[Finding]:
             continue
         seen.add(device)
         usage = shutil.disk_usage(folder)
-        floor = min(limits.min_free_bytes, usage.total // 10)
+        floor = kept_free(limits.min_free_bytes, usage.total)
         yield of_disk(folder, usage.free, usage.total, floor)
     yield from _of_limit(patient, limits.max_bytes)
 
