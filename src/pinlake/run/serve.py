@@ -7,10 +7,9 @@ from collections.abc import Callable
 from pinlake.dataset import Dataset
 from pinlake.errors import PinlakeError
 from pinlake.gateway.serve import serve
-from pinlake.lake.store import Lake
 from pinlake.settings import Home, Sink
 from pinlake.stage.connector.configuration import connector_of
-from pinlake.stage.floor import Floor
+from pinlake.stage.floor import floor_of
 from pinlake.stage.worker import Wanted, everything
 from pinlake.telemetry import logger
 
@@ -30,19 +29,13 @@ def run_serve(
     Makes the data set's topics and streams for ``user_id``, if there is one.
     Raises what ``gateway.serve`` raises.
     """
-    floor = Floor(
-        Lake(home.lake_url),
-        dataset,
-        sunk=_sunk(home.settings.sink),
-        stream_topics=home.settings.stream.topics,
-    )
     serve(
         home,
         host=host,
         port=port,
         insecure=insecure,
         create=dataset.log_names(user_id) if user_id else (),
-        floor=floor,
+        floor=floor_of(home, dataset, _sunk(home.settings.sink)),
         announce=announce,
     )
 

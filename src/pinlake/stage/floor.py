@@ -15,6 +15,7 @@ from pinlake.lake.progress import Plan, Plans
 from pinlake.lake.store import Lake
 from pinlake.log.base import Position
 from pinlake.record import Kind, Partition
+from pinlake.settings import Home
 from pinlake.stage.worker import Wanted, everything
 
 LOOK_BACK = 50
@@ -128,3 +129,9 @@ class Floor:
             return commits.read(self._lake, table, version).committed.get(app_id)
         except TableBroken:
             return None
+
+
+def floor_of(home: Home, dataset: Dataset, sunk: Wanted) -> Floor:
+    """Return the floor of a home's log, where the sink takes the topics of ``sunk``."""
+    topics = home.settings.stream.topics
+    return Floor(Lake(home.lake_url), dataset, sunk=sunk, stream_topics=topics)

@@ -13,7 +13,7 @@ from pinlake.record import Kind, LogName, Partition
 from pinlake.run.doctor.finding import Finding, command
 from pinlake.run.doctor.patient import Patient
 from pinlake.stage.connector.configuration import connector_of
-from pinlake.stage.floor import EVERYTHING, Floor
+from pinlake.stage.floor import EVERYTHING, Floor, floor_of
 from pinlake.stage.status import status
 
 SLACK_SECONDS = 60
@@ -65,13 +65,8 @@ def retention(patient: Patient) -> Iterator[Finding]:
     log, limits = patient.log, patient.home.settings.log
     if log is None:
         return
-    settings = patient.home.settings
-    floor = Floor(
-        patient.lake,
-        patient.dataset,
-        sunk=connector_of(settings.sink).takes,
-        stream_topics=settings.stream.topics,
-    )
+    sunk = connector_of(patient.home.settings.sink).takes
+    floor = floor_of(patient.home, patient.dataset, sunk)
     hours = {Kind.TOPIC: limits.retention_hours, Kind.STREAM: limits.stream_retention_hours}
     for kind in Kind:
         for name in log.names(kind) if hours[kind] else ():
