@@ -30,7 +30,7 @@ def tables_open(patient: Patient) -> Iterator[Finding]:
 
 
 def left_over(patient: Patient) -> Iterator[Finding]:
-    """Look for files that were set aside as torn, and for drafts of writers that are gone."""
+    """Look for commits that were set aside as torn."""
     for table in tables.names(patient.lake):
         torn = [
             name
