@@ -166,7 +166,7 @@ def clean_of_raw(patient: Patient) -> Iterator[Finding]:
 
 def stream_of_log(patient: Patient) -> Iterator[Finding]:
     """Decode and clean the log's streams once more, and look for their keys in the stream table."""
-    from pinlake.run.doctor.rows import StreamRows
+    from pinlake.run.doctor.stream_rows import StreamRows
 
     if patient.log is None:
         return
