@@ -1,4 +1,4 @@
-"""The rows of raw and clean tables beside what is upstream of them, made once more by the same code."""
+"""The rows of raw and clean tables beside what is upstream, made once more by the same code."""
 
 from __future__ import annotations
 
