@@ -2,6 +2,7 @@
 
 import json
 from array import array
+from unittest import mock
 
 import duckdb
 
@@ -37,13 +38,20 @@ def by_engine(contents, columns):
     return found
 
 
-def by_hope(contents, columns):
-    """Return the same from the one query that fails at what is not plain; None where it does."""
+def by_hope(contents, columns, *, few=False):
+    """Return the same from the one query that fails at what is not plain; None where it does.
+
+    ``few``: as if there were few values, of which the query takes the usual ones alone.
+    """
     table = Table("t", key="k", columns=tuple(columns))
-    with duckdb.connect(config={"threads": 2}) as connection:
+    many = len(contents) + 1 if few else 0
+    with (
+        duckdb.connect(config={"threads": 2}) as connection,
+        mock.patch.object(records, "FEW", many),
+    ):
         try:
             rows = records.rows(connection, table, values(contents), checked=True).fetchall()
-        except duckdb.Error as failure:
+        except (duckdb.Error, UnicodeDecodeError) as failure:
             if not records.is_odd(failure):
                 raise
             return None

@@ -68,7 +68,9 @@ def test_the_first_of_a_key_wins_as_in_the_table(made, lake):
 
 
 def test_what_belongs_into_quarantine_is_not_in_the_answer(made, lake):
-    homes.post(made[0], homes.STREAM, [b"no json", b'{"name": "no key"}', homes.value(1)])
+    cut = [each.encode() for each in ('{"ind": 2, "name": "é 💰', '{"ind": 3,, "name": "é 💰"}')]
+    values = [b"no json", b'{"name": "no key"}', *cut, homes.value(1)]
+    homes.post(made[0], homes.STREAM, values)
     assert found(lake) == [1]
 
 

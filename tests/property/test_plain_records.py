@@ -37,6 +37,9 @@ PLAIN = [
     {"share": "1e-7"},
     {"name": "null", "title": "null"},
     {"name": r'"a\u0000b"'},
+    {"name": '":"', "title": '","'},
+    {"name": r'",\"ind\":7,"'},
+    {"share": "-0.0"},
 ]
 ODD = [
     {"ind": '"7"', "name": "5"},  # as many texts and numbers as there should be
@@ -54,6 +57,12 @@ ODD = [
     {"done": "0"},
     {"share": '"0.5"'},
     {"share": "Infinity", "title": "0.5"},
+    {"share": "nan"},
+    {"share": "-inf"},
+    {"ind": '"7"', "name": r'",\"ind\":7,"', "title": "7"},
+    {"ind": "7.0", "share": "5"},
+    {"ind": "7e0", "share": "5"},
+    {"name": '":"', "title": "5", "more": '":"'},
     {"more": "1"},
     {"name": r'"\ud800"'},
     {"name": '"\t"'},
@@ -61,6 +70,7 @@ ODD = [
 values = st.sampled_from(
     [value for each in PLAIN + ODD for value in each.values()]
     + ["-0", "-0.0", "007", "0", "1.0", "true", "TRUE", "[]", "{}", '"', "", '"a\x00b"', "\x00"]
+    + ["nan", "inf", "-inf", "7.0", "7e0", '":"', '","', r'",\"ind\":7,"', r'"\"ind\":7}"']
     + [r'"\/"', r'"\x"', r'"\u00"', r'"\udcb0"', '"\x7f"', "1E5", "+1", ".5", "123456789012345678"]
 )
 names = st.sampled_from([*TYPICAL, "index", "Ind", r"na\u006de", "more", ""])
@@ -107,11 +117,12 @@ def records(draw):
     )
 
 
-@settings(max_examples=100, deadline=None)
-@given(records())
-@example(of({"ind": '"7"', "name": "5"}))
-def test_what_the_query_takes_is_what_the_rules_make_of_it(record):
-    found = by_hope([record], COLUMNS)
+@settings(max_examples=200, deadline=None)
+@given(records(), st.booleans())
+@example(of({"ind": '"7"', "name": "5"}), True)
+@example(of({"ind": '"7"', "name": "5"}), False)
+def test_what_the_query_takes_is_what_the_rules_make_of_it(record, few):
+    found = by_hope([record], COLUMNS, few=few)
     if found is not None:
         assert_agree(found, by_reference([record], COLUMNS))
 
@@ -126,6 +137,35 @@ def test_plain_records_are_taken(changes, order):
     found = by_hope([record], COLUMNS)
     assert found is not None
     assert_agree(found, by_reference([record], COLUMNS))
+
+
+@pytest.mark.parametrize(
+    "changes", [each for each in PLAIN if "null" not in each.values()], ids=str
+)
+@pytest.mark.parametrize("blank", ["", " "])
+def test_of_few_records_the_usual_ones_are_taken(changes, blank):
+    record = text_of({**TYPICAL, **changes}.items(), f",{blank}", f":{blank}")
+    found = by_hope([record], COLUMNS, few=True)
+    unusual = {"share": "45"}, {"share": "1e-7"}
+    usual = changes not in unusual and not changes.get("ind", "").startswith("-")
+    assert (found is not None) == usual
+    if found is not None:
+        assert_agree(found, by_reference([record], COLUMNS))
+
+
+@pytest.mark.parametrize("changes", ODD, ids=str)
+@pytest.mark.parametrize("few", [False, True])
+@pytest.mark.parametrize("blank", ["", " "])
+def test_a_record_that_is_not_plain_is_not_taken(changes, few, blank):
+    record = text_of({**TYPICAL, **changes}.items(), f",{blank}", f":{blank}")
+    assert by_hope([record], COLUMNS, few=few) is None
+
+
+@pytest.mark.parametrize("few", [False, True])
+def test_columns_whose_names_are_no_plain_text_are_told_from_texts(few):
+    columns = (Column('a"ind', "INT"), Column("ind", "INT"), Column("name", "STRING"))
+    record = rb'{"a\"ind":7,"ind":"7","name":5}'
+    assert by_hope([record], columns, few=few) is None
 
 
 @pytest.mark.parametrize("changes", ODD, ids=str)

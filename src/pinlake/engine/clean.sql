@@ -1,12 +1,19 @@
 -- From a batch's rows, in the view that has the table's name, to what its table takes
 
--- How many rows there are and how many have a key.
--- name: extent
-SELECT count(*), count({key}) FROM ({cleaned})
+-- A small batch's rows cleaned.
+-- name: keep
+CREATE OR REPLACE TEMP TABLE _cleaned AS {to_clean}
 
--- Where the batch's rows come from, in order.
--- name: sources
-SELECT DISTINCT _topic, _partition FROM {table} ORDER BY ALL
+-- How many rows there are, how many have a key, and where the batch's rows come from, in order.
+-- name: extent
+SELECT
+  count(*),
+  count({key}),
+  (
+    SELECT list({{'t': _topic, 'p': _partition}} ORDER BY _topic, _partition)
+    FROM (SELECT DISTINCT _topic, _partition FROM {table})
+  )
+FROM ({cleaned})
 
 -- A row's place in the order of (topic or stream, partition, position, element), as one number:
 -- 63 bits of position and 32 of element, below the place of its source.
@@ -39,9 +46,10 @@ FROM ({cleaned}) AS cleaned
 JOIN {table} AS batch USING (_topic, _partition, _offset, _element)
 WHERE cleaned.{key} IS NULL
 
--- A batch's rows cleaned, for what asks for them more than once.
--- name: clean
-CREATE OR REPLACE TEMP TABLE _cleaned AS FROM ({to_clean}) WHERE {condition}
+-- The places of a batch that has no rows.
+-- name: no_places
+CREATE OR REPLACE TEMP TABLE _places AS
+SELECT {key} AS key, CAST(0 AS HUGEINT) AS place FROM ({cleaned}) WHERE false
 
 -- Those that the tail does not hold already.
 -- name: new

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,8 @@ class Cleaning:
     """Cleans batches for one output table, whose keys it knows.
 
     A batch is a DuckDB relation of the table's columns and PROVENANCE, which is
-    scanned more than once. Keys that do not fit into memory go to ``spill``.
+    scanned more than once. Keys that do not fit into memory go to ``spill``. ``keyed``
+    and ``taken`` tell of the batch how many rows have a key, and how many the table takes.
     """
 
     def __init__(
@@ -43,21 +45,22 @@ class Cleaning:
         self._columns = ", ".join(f"cleaned.{name(column)}" for column in plain.columns)
         kind = str(plain.dtypes[plain.columns.index(table.key)])
         self.index = KeyIndex(connection, lake, output, table.key, kind=kind, folder=spill)
-        self.keyed = 0
-        self._place = ""
+        self.keyed = self.taken = 0
+        self._place, self._asked = "", self._cleaned
 
-    def take(self, batch: DuckDBPyRelation) -> tuple[Rejected, ...]:
-        """Make a batch the one that is cleaned, and return its rows without a key."""
+    def take(self, batch: DuckDBPyRelation, *, small: bool = False) -> tuple[Rejected, ...]:
+        """Make a batch the one that is cleaned, and return its rows without a key.
+
+        ``small``: its cleaned rows are kept in memory. They are asked for three times, and
+        a few hundred are sooner cleaned than the SQL that cleans them is planned.
+        """
         batch.create_view(self.table.name, replace=True)
-        ((rows, self.keyed),) = self.connection.execute(self._sql("extent")).fetchall()
-        self._place = self._sql("place", sources=self._sources())
-        self.connection.execute(self._sql("places", place=self._place))
-        self.connection.execute(self._sql("firsts", held=self.index.held("_places")))
+        self._asked = self._kept() if small else self._cleaned
+        ((rows, self.keyed, sources),) = self._run("extent")
+        self._place = self._sql("place", sources=_listed(sources or []))
+        self._run("places", place=self._place)
+        ((self.taken,),) = self._run("firsts", held=self.index.held("_places"))
         return self._keyless() if self.keyed < rows else ()
-
-    def count(self) -> int:
-        """Return how many of the batch's rows the table takes."""
-        return int(self.connection.execute("SELECT count(*) FROM _firsts").fetchall()[0][0])
 
     def rows(self) -> DuckDBPyRelation:
         """Return the rows that the table takes, of exactly its columns."""
@@ -77,25 +80,31 @@ class Cleaning:
         wanted = ", ".join(f"CAST(NULL AS {kind}) AS {name(column)}" for column, kind in columns)
         return self.connection.sql(f"SELECT {wanted} LIMIT 0")
 
-    def _sources(self) -> str:
-        """Return the batch's topics or streams with their partitions as a list in SQL."""
-        found = self.connection.execute(self._sql("sources")).fetchall()
-        pairs = [f"{{'t': {literal(topic)}, 'p': {partition}}}" for topic, partition in found]
-        return f"[{', '.join(pairs or ['NULL'])}]"
+    def _kept(self) -> str:
+        self._run("keep", to_clean=self._cleaned)
+        return "FROM _cleaned"
 
     def _keyless(self) -> tuple[Rejected, ...]:
         reason = f"key {self.table.key} is null"
-        query = self._sql("keyless")
         return tuple(
             Rejected(
                 Source(topic.removeprefix(TOPIC), partition),
                 offset,
                 Reject(element, reason, row.encode()),
             )
-            for topic, partition, offset, element, row in self.connection.execute(query).fetchall()
+            for topic, partition, offset, element, row in self._run("keyless")
         )
+
+    def _run(self, statement: str, **names: Any) -> list[Any]:
+        return self.connection.execute(self._sql(statement, **names)).fetchall()
 
     def _sql(self, statement: str, **names: Any) -> str:
         return statements("clean.sql")[statement].format(
-            cleaned=self._cleaned, key=name(self.table.key), table=name(self.table.name), **names
+            cleaned=self._asked, key=name(self.table.key), table=name(self.table.name), **names
         )
+
+
+def _listed(sources: Iterable[Mapping[str, Any]]) -> str:
+    """Return topics or streams with their partitions as a list in SQL."""
+    pairs = [f"{{'t': {literal(each['t'])}, 'p': {each['p']}}}" for each in sources]
+    return f"[{', '.join(pairs or ['NULL'])}]"

@@ -1,10 +1,9 @@
 -- Decoding plain records, and only those: the cheap way for almost all of them
 
 -- The rows that are not plain. A plain one is an object with no other keys than the columns' own,
--- each once, each value of the column's own JSON type and in its range: its type and number are
--- looked up by name, so there are as many keys as were found. DuckDB's parser takes NaN, Infinity
--- and a comma before a bracket, which are no JSON: so a number must be finite, and the last sign
--- before the closing bracket no comma, nor a blank that may hide one.
+-- each once, each value of the column's own JSON type and in its range. DuckDB's parser takes NaN,
+-- Infinity and a comma before a bracket, which are no JSON: so a number must be finite, and the
+-- last sign before the closing bracket no comma, nor a blank that may hide one.
 -- name: odd
 SELECT row
 FROM records
@@ -12,19 +11,24 @@ WHERE NOT coalesce(
   CASE
     WHEN len(try(json_keys(value))) = {count} AND try(json_type(value, {paths})) = {usual}
       THEN list_transform([try({numbers})], lambda numbers: {in_range})[1]
-    ELSE list_transform(
-      [{{
-        'keys': len(try(json_keys(value))),
-        'types': try(json_type(value, {paths})),
-        'numbers': try({numbers})
-      }}],
-      lambda record: {fitting}
-    )[1]
+    ELSE {fits}
   END
   AND {closed},
   false
 )
 ORDER BY row
+
+-- That each column's value fits: its type and number are looked up by name, so there are no other
+-- keys, and none twice, where there are as many as were found.
+-- name: fits
+list_transform(
+  [{{
+    'keys': len(try(json_keys(value))),
+    'types': try(json_type(value, {paths})),
+    'numbers': try({numbers})
+  }}],
+  lambda record: {fitting}
+)[1]
 
 -- That the last sign before the closing bracket is no comma, nor a blank that may hide one.
 -- name: closed
@@ -49,30 +53,27 @@ FROM ({records})
 -- name: known
 SELECT *, from_json(value, {types}) AS fields FROM records
 
--- Records that fail with {error}, or since it is no JSON, at one that is not plain. Two parses prove it of the usual ones:
--- fields that are no texts are read as JSON, so that each shows that it is a number or boolean in
--- range. No column is missing then, and there are as many keys as columns; so these are the keys,
--- each once. Only texts' columns are left to be text, and so each is, where as many values are.
+-- Records that fail with {error}, or since it is no JSON, at one that is not plain by {proof}.
 -- name: hoped
-SELECT * REPLACE (
-  CASE
-    WHEN CASE
-      WHEN json_type(value, '$.*') = {usual} AND {proved} THEN true
-      ELSE list_transform(
-        [{{
-          'keys': len(try(json_keys(value))),
-          'types': try(json_type(value, {paths})),
-          'numbers': try({numbers})
-        }}],
-        lambda record: {fitting}
-      )[1]
-    END
-    AND {closed}
-    THEN position
-    ELSE error({error})
-  END AS position
-)
-FROM (SELECT *, from_json(value, {types}) AS fields FROM records)
+SELECT * REPLACE (CASE {proof} ELSE error({error}) END AS position) FROM ({known})
+
+-- That a record is what its own fields give, written as most producers do: in the columns' order,
+-- without a blank, texts as they are. It then says nothing else: the first text that had a quote
+-- or backslash in it would have ended, or gone on, somewhere else.
+-- name: rewritten
+WHEN {finite} AND value = concat({pieces}) THEN position
+
+-- name: end
+CASE WHEN suffix(value, chr(10)) THEN {line} ELSE {end} END
+
+-- That a record has the usual types in the columns' order, all columns found, so that these are
+-- its keys, each once, and that numbers and booleans stand where their columns do, so that only
+-- texts are left for the columns of text.
+-- name: usual
+WHEN json_type(value, '$.*') = {usual} AND {proved} AND {closed} THEN position
+
+-- name: fitting
+WHEN {fits} AND {closed} THEN position
 
 -- The rows that are no JSON, or may be taken for it by DuckDB alone.
 -- name: odd_json

@@ -166,9 +166,7 @@ class DuckdbEngine:
 
     def _keep(self, step: Step, values: Values, *, checked: bool = False) -> bool:
         """Keep a batch's rows as the table ``_batch``."""
-        rows = records.rows(self.connection, step.table, values, checked=checked)
-        self.connection.execute("DROP TABLE IF EXISTS _batch")
-        rows.create("_batch")
+        records.keep(self.connection, "_batch", step.table, values, checked=checked)
         return True
 
     def _hoped(self, step: Step, work: Callable[[], T]) -> T | None:
@@ -218,11 +216,10 @@ class DuckdbEngine:
         """Commit what a batch's cleaning gives, one row a key."""
         cleaning = self._cleaning(step)
         evolution.follow(self.lake, step.output, cleaning.schema, self.connection)
-        rejected += cleaning.take(batch)
+        rejected += cleaning.take(batch, small=step.stage == "stream")
         self._quarantine(step, rejected)
-        rows = cleaning.count()
-        duplicates = cleaning.keyed - rows
-        outcome = Outcome(step.number, rows, duplicates, len(rejected), None)
+        duplicates = cleaning.keyed - cleaning.taken
+        outcome = Outcome(step.number, cleaning.taken, duplicates, len(rejected), None)
         outcome = self._commit(step, cleaning.schema, cleaning.rows(), outcome)
         if outcome.version is not None and not outcome.found_done:
             cleaning.committed(outcome.version)

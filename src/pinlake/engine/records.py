@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any
 
 import msgspec
 from duckdb import DuckDBPyConnection, DuckDBPyRelation
 
-from pinlake.dataset import Table
+from pinlake.dataset import Column, Table
 from pinlake.engine.decode import Decoder, Reject, Row, from_base64, is_json, opened
 from pinlake.engine.plain import MALFORMED, ODD, Plain
 from pinlake.engine.quarantine import Rejected
 from pinlake.engine.statements import statements
 from pinlake.engine.values import Replacement, Value, Values
 from pinlake.lake.objects import MAX_DEPTH
+
+FEW = 5_000
+"""So few values are sooner read than a query is planned that reads them faster."""
 
 
 class Decoded(msgspec.Struct, frozen=True):
@@ -79,19 +83,25 @@ def rows(
     odd, with an error that ``is_odd`` tells. It reads the views ``records`` and, for a
     stream that no data set claims, ``keys``.
     """
-    connection.register("records", values)
-    parameters: dict[str, Any] = {
-        "topics": [source.mark + source.topic for source in values.sources],
-        "partitions": [source.partition for source in values.sources],
-        "objects": [source.object for source in values.sources],
-    }
-    if not table.generic:
-        plain = Plain(table.columns)
-        return connection.sql(plain.checked_rows() if checked else plain.rows(), params=parameters)
-    if of_stream:
-        del parameters["objects"]
-    sql = statements("decode.sql")["stream_rows" if of_stream else "topic_rows"]
-    return connection.sql(sql, params=parameters)
+    query, parameters = _query(connection, table, values, of_stream=of_stream, checked=checked)
+    return connection.sql(query, params=parameters)
+
+
+def keep(
+    connection: DuckDBPyConnection,
+    name: str,
+    table: Table,
+    values: Values,
+    *,
+    of_stream: bool = False,
+    checked: bool = False,
+) -> None:
+    """Make a temporary table of what ``rows`` returns, which is planned once so.
+
+    Raises at once what reading the rows would.
+    """
+    query, parameters = _query(connection, table, values, of_stream=of_stream, checked=checked)
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS {query}", parameters)
 
 
 def is_odd(failure: Exception) -> bool:
@@ -100,6 +110,29 @@ def is_odd(failure: Exception) -> bool:
         return True
     text = str(failure)
     return text.endswith(f"Error: {ODD}") or MALFORMED in text
+
+
+def _query(
+    connection: DuckDBPyConnection, table: Table, values: Values, *, of_stream: bool, checked: bool
+) -> tuple[str, dict[str, Any]]:
+    """Register what the rows' query reads, and return it with its parameters."""
+    connection.register("records", values)
+    parameters: dict[str, Any] = {
+        "topics": [source.mark + source.topic for source in values.sources],
+        "partitions": [source.partition for source in values.sources],
+        "objects": [source.object for source in values.sources],
+    }
+    if not table.generic:
+        return _plain_rows(table.columns, checked=checked, few=len(values) < FEW), parameters
+    if of_stream:
+        del parameters["objects"]
+    return statements("decode.sql")["stream_rows" if of_stream else "topic_rows"], parameters
+
+
+@lru_cache(maxsize=256)
+def _plain_rows(columns: tuple[Column, ...], *, checked: bool, few: bool) -> str:
+    plain = Plain(columns)
+    return plain.checked_rows(few=few) if checked else plain.rows()
 
 
 def _mended(values: Values, odd: Sequence[int], mend: Mend) -> Decoded:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import duckdb
 import msgspec
-from duckdb import DuckDBPyConnection, DuckDBPyRelation
+from duckdb import DuckDBPyConnection
 
 from pinlake.engine import inputs, records, routing
 from pinlake.engine.inputs import Fetched, Keys
@@ -200,26 +200,28 @@ class Tail:
         if table.generic:
             decoded = records.decode(self.connection, table, taken, records.as_read)
             self.connection.register("keys", Keys([fetched.keys]))
-            self._keep(records.rows(self.connection, table, decoded.values, of_stream=True))
+            self._keep(decoded.values, of_stream=True)
         elif not self._hoped(taken):
             decoded = records.decode(self.connection, table, taken, records.as_read)
             self._odd = decoded.values is not taken
-            self._keep(records.rows(self.connection, table, decoded.values))
+            self._keep(decoded.values)
 
     def _hoped(self, taken: Values) -> bool:
         """Add records that are all plain, or none of them and tell that some are odd."""
         if self._odd:
             return False
         try:
-            self._keep(records.rows(self.connection, self.route.table, taken, checked=True))
-        except duckdb.Error as failure:
+            self._keep(taken, checked=True)
+        except (duckdb.Error, UnicodeDecodeError) as failure:
             if not records.is_odd(failure):
                 raise
             return False
         return True
 
-    def _keep(self, rows: DuckDBPyRelation) -> None:
-        self.connection.execute("DROP TABLE IF EXISTS _decoded")
-        rows.create("_decoded")
+    def _keep(self, values: Values, *, of_stream: bool = False, checked: bool = False) -> None:
+        table = self.route.table
+        records.keep(
+            self.connection, "_decoded", table, values, of_stream=of_stream, checked=checked
+        )
         found = self._firsts.of("_decoded", self._rows) if self._firsts else "FROM _decoded"
         self._rows.add(self.connection, found)

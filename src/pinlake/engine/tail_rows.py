@@ -5,15 +5,12 @@ from __future__ import annotations
 import contextlib
 import itertools
 import weakref
-from pathlib import Path
 
 import duckdb
 from duckdb import DuckDBPyConnection
 
-from pinlake.dataset import Table
 from pinlake.engine.cleaning import Cleaning
-from pinlake.engine.statements import name, statements
-from pinlake.lake.store import Lake
+from pinlake.engine.statements import statements
 
 _numbers = itertools.count(1)
 
@@ -45,12 +42,6 @@ class TailRows:
 class Firsts(Cleaning):
     """A table's cleaning, batch after batch of its tail: of a key the first row of all stays."""
 
-    def __init__(
-        self, connection: DuckDBPyConnection, lake: Lake, table: Table, output: str, spill: Path
-    ) -> None:
-        super().__init__(connection, lake, table, output, spill)
-        self._to_clean, self._cleaned = self._cleaned, "FROM _cleaned"
-
     @property
     def version(self) -> int:
         """The version of the table whose keys are known."""
@@ -58,24 +49,18 @@ class Firsts(Cleaning):
 
     def begin(self) -> int:
         """Know the keys of the newest version, and of no later one; return which it is."""
-        self.index.frozen = False
-        self._clean("false")
-        self.connection.execute(self._sql("places", place="CAST(0 AS HUGEINT)"))
+        self.index.frozen, self._asked = False, self._cleaned
+        self._run("no_places")
         self.index.held("_places")
         self.index.frozen = True
         return self.version
 
     def of(self, batch: str, before: TailRows) -> str:
         """Return a SELECT of a batch's rows whose key neither the table nor the tail has."""
-        self.connection.table(batch).create_view(self.table.name, replace=True)
-        self._clean(f"{name(self.table.key)} IS NOT NULL")
-        self.take(self.connection.table("_cleaned"))
+        self.take(self.connection.table(batch), small=True)
         if before.chunk:
-            self.connection.execute(self._sql("new", tail=before.name))
+            self._run("new", tail=before.name)
         return self._sql("rows", columns=self._columns, place=self._place)
-
-    def _clean(self, condition: str) -> None:
-        self.connection.execute(self._sql("clean", to_clean=self._to_clean, condition=condition))
 
 
 def _drop(connection: DuckDBPyConnection, table: str) -> None:
