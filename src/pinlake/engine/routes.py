@@ -13,8 +13,6 @@ from pinlake.log.base import LogReader, Position
 from pinlake.record import Kind, LogName, Partition, stream, topic
 from pinlake.table import UNROUTED, unclaimed
 
-__all__ = ["UNROUTED", "Feed", "Routes", "ends", "routes"]
-
 
 class Feed(msgspec.Struct, frozen=True, order=True):
     """A topic or stream that feeds a table; ``takes`` and ``rivals`` are LogRange's."""

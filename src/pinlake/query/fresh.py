@@ -13,7 +13,7 @@ import duckdb
 
 from pinlake.dataset import Dataset
 from pinlake.engine import functions
-from pinlake.engine.routes import UNROUTED, Routes, routes
+from pinlake.engine.routes import Routes, routes
 from pinlake.engine.statements import name as name_of
 from pinlake.engine.tail import Tail
 from pinlake.engine.tail_rows import TailRows
@@ -27,6 +27,7 @@ from pinlake.query.segments import Segment, Segments, union
 from pinlake.query.statement import Reference
 from pinlake.record import Kind
 from pinlake.settings import Home
+from pinlake.table import UNROUTED
 
 FOLDER = "stream/"
 
