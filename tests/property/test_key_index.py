@@ -11,7 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from pinlake.engine import keys as key_index
 from pinlake.engine import schema
-from pinlake.engine.keys import KeyIndex
+from pinlake.engine.keys import Extent, KeyIndex
 from pinlake.engine.statements import literal
 from pinlake.lake import compaction, erase, tables
 from pinlake.lake.store import Lake
@@ -28,6 +28,10 @@ KINDS = {
     "BOOLEAN": st.booleans().map(str),
 }
 CHOICE = st.lists(st.integers(0, 24), min_size=1, max_size=8)
+
+
+def extent(connection):
+    return Extent(*connection.sql("SELECT count(key), min(key), max(key) FROM batch").fetchall()[0])
 
 
 class IndexMachine(RuleBasedStateMachine):
@@ -116,7 +120,7 @@ class IndexMachine(RuleBasedStateMachine):
 
     def ask(self, batch):
         self.connection.execute(f"CREATE OR REPLACE TEMP TABLE batch AS {self.values(batch)}")
-        held = self.index.held("batch")
+        held = self.index.held("batch", extent(self.connection))
         return self.texts(f"SELECT key FROM batch SEMI JOIN {held} USING (key)")
 
     def commit(self, keys):
@@ -152,7 +156,7 @@ def test_millions_of_keys_move_to_disk_part_by_part_and_are_found_there(tmp_path
         "CREATE TEMP TABLE batch AS SELECT (i * 6001)::BIGINT AS key FROM range(40) AS r(i)"
     )
     for _ in range(5):
-        held = index.held("batch")
+        held = index.held("batch", extent(connection))
         found = connection.execute(f"SELECT key FROM batch SEMI JOIN {held} USING (key)").fetchall()
         assert sorted(key for (key,) in found) == list(range(0, 240000, 12002))
     assert connection.execute(f"SELECT count(*) FROM {index._name}").fetchall() == [(0,)]

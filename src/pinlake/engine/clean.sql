@@ -4,11 +4,14 @@
 -- name: keep
 CREATE OR REPLACE TEMP TABLE _cleaned AS {to_clean}
 
--- How many rows there are, how many have a key, and where the batch's rows come from, in order.
+-- How many rows there are, how many have a key, the smallest and the largest, and where the
+-- batch's rows come from, in order.
 -- name: extent
 SELECT
   count(*),
   count({key}),
+  min({key}),
+  max({key}),
   (
     SELECT list({{'t': _topic, 'p': _partition}} ORDER BY _topic, _partition)
     FROM (SELECT DISTINCT _topic, _partition FROM {table})
@@ -32,7 +35,7 @@ GROUP BY {key}
 -- Those that the table does not hold already.
 -- name: firsts
 CREATE OR REPLACE TEMP TABLE _firsts AS
-SELECT key, place FROM _places ANTI JOIN {held} AS held USING (key)
+SELECT key, place FROM _places ANTI JOIN {held} AS held USING (key) {but}
 
 -- name: rows
 SELECT {columns}
@@ -51,6 +54,6 @@ WHERE cleaned.{key} IS NULL
 CREATE OR REPLACE TEMP TABLE _places AS
 SELECT {key} AS key, CAST(0 AS HUGEINT) AS place FROM ({cleaned}) WHERE false
 
--- Those that the tail does not hold already.
--- name: new
-DELETE FROM _firsts WHERE key IN (SELECT {key} FROM {tail})
+-- Nor the tail.
+-- name: but
+ANTI JOIN (SELECT {key} AS key FROM {tail}) AS tail USING (key)

@@ -12,7 +12,7 @@ from pinlake.dataset import Table
 from pinlake.engine import schema
 from pinlake.engine.decode import Reject
 from pinlake.engine.inputs import TOPIC
-from pinlake.engine.keys import KeyIndex
+from pinlake.engine.keys import Extent, KeyIndex
 from pinlake.engine.plain import DUCKDB
 from pinlake.engine.quarantine import Rejected
 from pinlake.engine.statements import literal, name, statements
@@ -48,18 +48,22 @@ class Cleaning:
         self.keyed = self.taken = 0
         self._place, self._asked = "", self._cleaned
 
-    def take(self, batch: DuckDBPyRelation, *, small: bool = False) -> tuple[Rejected, ...]:
+    def take(
+        self, batch: DuckDBPyRelation, *, small: bool = False, but: str = ""
+    ) -> tuple[Rejected, ...]:
         """Make a batch the one that is cleaned, and return its rows without a key.
 
         ``small``: its cleaned rows are kept in memory. They are asked for three times, and
-        a few hundred are sooner cleaned than the SQL that cleans them is planned.
+        a few hundred are sooner cleaned than the SQL that cleans them is planned. ``but`` is
+        an anti join with other keys that are there already.
         """
         batch.create_view(self.table.name, replace=True)
         self._asked = self._kept() if small else self._cleaned
-        ((rows, self.keyed, sources),) = self._run("extent")
+        ((rows, self.keyed, low, high, sources),) = self._run("extent")
         self._place = self._sql("place", sources=_listed(sources or []))
         self._run("places", place=self._place)
-        ((self.taken,),) = self._run("firsts", held=self.index.held("_places"))
+        held = self.index.held("_places", Extent(self.keyed, low, high))
+        ((self.taken,),) = self._run("firsts", held=held, but=but)
         return self._keyless() if self.keyed < rows else ()
 
     def rows(self) -> DuckDBPyRelation:

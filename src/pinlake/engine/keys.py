@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 from duckdb import DuckDBPyConnection
@@ -41,6 +41,14 @@ class _Unread(msgspec.Struct, frozen=True):
         if self.low is None or self.high is None:
             return True
         return bool(self.low <= high and low <= self.high)
+
+
+class Extent(NamedTuple):
+    """How many rows of a batch have a key, and the smallest and largest; of none None."""
+
+    rows: int
+    low: Any
+    high: Any
 
 
 class KeyIndex:
@@ -81,17 +89,17 @@ class KeyIndex:
         """The version whose keys it knows; -1 of no table."""
         return self._version
 
-    def held(self, keys: str) -> str:
+    def held(self, keys: str, extent: Extent) -> str:
         """Return a relation with those of a batch's keys that the table holds now.
 
         Both are names of relations with a column ``key``; the one returned may have
-        other keys of the table too, and is good until the next call.
+        other keys of the table too, and is good until the next call. ``extent`` tells
+        of the batch's keys.
         """
-        ((rows, low, high),) = self._run("extent", keys=keys).fetchall()
         self._follow()
-        self._read(low, high)
-        if self._stored is None and not self._worth_storing(rows):
-            return self._scanned(keys, rows)
+        self._read(extent.low, extent.high)
+        if self._stored is None and not self._worth_storing(extent.rows):
+            return self._scanned(keys, extent.rows)
         try:
             self._store()
             return self._look_up(keys)
@@ -99,7 +107,7 @@ class KeyIndex:
             # As with a full disk: the keys are read again, and stay in memory.
             self._form = None
             self._empty()
-            return self.held(keys)
+            return self.held(keys, extent)
 
     def add(self, keys: str, version: int) -> None:
         """Take in the keys of a commit by this writer: a relation with a column ``key``."""

@@ -19,9 +19,6 @@ INSERT INTO {index} SELECT {key} FROM found WHERE {key} IS NOT NULL
 -- name: add
 INSERT INTO {index} SELECT key FROM {keys}
 
--- name: extent
-SELECT count(*), min(key), max(key) FROM {keys}
-
 -- name: scan
 CREATE OR REPLACE TEMP TABLE {held} AS SELECT key FROM {index} SEMI JOIN {keys} USING (key)
 

@@ -10,6 +10,7 @@ import duckdb
 from duckdb import DuckDBPyConnection
 
 from pinlake.engine.cleaning import Cleaning
+from pinlake.engine.keys import Extent
 from pinlake.engine.statements import statements
 
 _numbers = itertools.count(1)
@@ -51,15 +52,14 @@ class Firsts(Cleaning):
         """Know the keys of the newest version, and of no later one; return which it is."""
         self.index.frozen, self._asked = False, self._cleaned
         self._run("no_places")
-        self.index.held("_places")
+        self.index.held("_places", Extent(0, None, None))
         self.index.frozen = True
         return self.version
 
     def of(self, batch: str, before: TailRows) -> str:
         """Return a SELECT of a batch's rows whose key neither the table nor the tail has."""
-        self.take(self.connection.table(batch), small=True)
-        if before.chunk:
-            self._run("new", tail=before.name)
+        but = self._sql("but", tail=before.name) if before.chunk else ""
+        self.take(self.connection.table(batch), small=True, but=but)
         return self._sql("rows", columns=self._columns, place=self._place)
 
 
