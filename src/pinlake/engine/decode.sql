@@ -72,6 +72,12 @@ CASE WHEN suffix(value, chr(10)) THEN {line} ELSE {end} END
 -- name: usual
 WHEN json_type(value, '$.*') = {usual} AND {proved} AND {closed} THEN position
 
+-- That of a record with as many keys as columns each column has the usual type, by its name.
+-- name: named
+WHEN len(json_keys(value)) = {count} AND json_type(value, {paths}) = {usual} AND {in_range}
+  AND {closed}
+THEN position
+
 -- name: fitting
 WHEN {fits} AND {closed} THEN position
 

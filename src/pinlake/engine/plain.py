@@ -46,7 +46,7 @@ class Plain:
 
     def odd(self) -> str:
         """Return the query for the rows that are not plain."""
-        in_range = " AND ".join(["true", *self._in_range()])
+        in_range = " AND ".join(["true", *self._in_range("numbers")])
         return _filled(
             "odd",
             count=len(self.columns),
@@ -68,11 +68,11 @@ class Plain:
         ``few``: of a few hundred records, where a longer query takes more time to plan than
         it saves. It takes plain records of the usual types alone.
         """
-        proofs = [] if few else [self._fitted()]
-        if all(_key(each) == f'"{each}"' for _, names in self.columns for each in names):
-            proofs = [self._in_place()] if few else [self._rewritten(), self._in_place(), *proofs]
-        proof = " ".join(proofs or ["WHEN false THEN position"])
-        return self._rows(_filled("hoped", proof=proof, error=literal(ODD), known=self._known()))
+        proofs = [self._named()] if few else [self._fitted()]
+        if not few and all(_is_plain(each) for _, names in self.columns for each in names):
+            proofs = [self._rewritten(), self._in_place(), *proofs]
+        hoped = _filled("hoped", proof=" ".join(proofs), error=literal(ODD), known=self._known())
+        return self._rows(hoped)
 
     def _rows(self, records: str) -> str:
         columns = [
@@ -93,6 +93,17 @@ class Plain:
         end = f"{lead[:-1]}}}"
         pieces.append(_filled("end", end=literal(end), line=literal(f"{end}\n")))
         return _filled("rewritten", finite=self._finite(), pieces=", ".join(pieces))
+
+    def _named(self) -> str:
+        in_range = " AND ".join(["true", *self._in_range("fields")])
+        return _filled(
+            "named",
+            count=len(self.columns),
+            paths=self._paths(),
+            usual=_listed(self._usual()),
+            in_range=in_range,
+            closed=_filled("closed"),
+        )
 
     def _in_place(self) -> str:
         return _filled(
@@ -133,10 +144,10 @@ class Plain:
             yield literal(_JSON[column.type][0])
             yield from ["NULL"] * (len(names) - 1)
 
-    def _in_range(self) -> Iterator[str]:
+    def _in_range(self, struct: str) -> Iterator[str]:
         for column, names in self.columns:
             if column.type in _NUMBERS:
-                yield _in_range(column, _first("numbers", names))
+                yield _in_range(column, _first(struct, names))
 
     def _finite(self) -> str:
         doubles = [
@@ -217,6 +228,11 @@ def _pointer(key: str) -> str:
 
 def _key(text: str) -> str:
     return json.dumps(text, ensure_ascii=False)
+
+
+def _is_plain(key: str) -> bool:
+    """Tell whether a key stands in JSON as it is."""
+    return _key(key) == f'"{key}"'
 
 
 def _written(key: str, blank: str, end: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -53,7 +54,9 @@ class Answer:
 
     def __init__(self, asked: Asked, connect: Connect, *, lasting: bool = True) -> None:
         self._asked, self._connect, self._lasting = asked, connect, lasting
+        self._unread: list[duckdb.DuckDBPyRelation] = []
         relation = self._relation()
+        self._unread.append(relation)
         with self._refusing():
             names, kinds = relation.columns, relation.types
         self.columns = tuple(
@@ -114,6 +117,9 @@ class Answer:
         return html_table(self.columns, head[:PREVIEW]) + more
 
     def _relation(self) -> duckdb.DuckDBPyRelation:
+        """Return the rows yet to be computed; the first reader takes those that are planned."""
+        with contextlib.suppress(IndexError):
+            return self._unread.pop()
         with self._refusing():
             return self._connect().sql(self._asked.text)
 

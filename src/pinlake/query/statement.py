@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import importlib.metadata
 import os
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -43,6 +44,7 @@ class Statement(msgspec.Struct, frozen=True):
     references: tuple[Reference, ...]
 
 
+@lru_cache(maxsize=256)
 def read(sql: str, where: str, words: str = "") -> Statement:
     """Read one SELECT in Spark's dialect; raise SqlRefused with its line for anything else.
 
@@ -50,8 +52,11 @@ def read(sql: str, where: str, words: str = "") -> Statement:
     """
     from pinlake.engine import dialect, functions
 
-    references = _references(dialect.select(sql, where), sql, where)
+    tree = dialect.select(sql, where)
+    references = _references(tree, sql, where)
     inlined = functions.inline(sql, functions.words(words))
+    if inlined == sql:
+        return Statement(dialect.duckdb_text(tree, where), references)
     return Statement(dialect.to_duckdb(inlined, where), references)
 
 
