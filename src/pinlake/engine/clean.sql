@@ -1,8 +1,7 @@
 -- From a batch's rows, in the view that has the table's name, to what its table takes
 
--- A small batch's rows cleaned.
 -- name: keep
-CREATE OR REPLACE TEMP TABLE _cleaned AS {to_clean}
+CREATE OR REPLACE TEMP TABLE {kept} AS {rows}
 
 -- How many rows there are, how many have a key, the smallest and the largest, and where the
 -- batch's rows come from, in order.
@@ -26,7 +25,6 @@ FROM ({cleaned})
 
 -- The first place of each key of the batch.
 -- name: places
-CREATE OR REPLACE TEMP TABLE _places AS
 SELECT {key} AS key, min({place}) AS place
 FROM ({cleaned})
 WHERE {key} IS NOT NULL
@@ -34,13 +32,12 @@ GROUP BY {key}
 
 -- Those that the table does not hold already.
 -- name: firsts
-CREATE OR REPLACE TEMP TABLE _firsts AS
-SELECT key, place FROM _places ANTI JOIN {held} AS held USING (key) {but}
+SELECT key, place FROM ({places}) ANTI JOIN {held} AS held USING (key)
 
 -- name: rows
 SELECT {columns}
 FROM ({cleaned}) AS cleaned
-SEMI JOIN _firsts ON _firsts.place = {place}
+SEMI JOIN {firsts} AS firsts ON firsts.place = {place}
 
 -- The rows that cleaning leaves without a key, for the quarantine.
 -- name: keyless
@@ -49,11 +46,9 @@ FROM ({cleaned}) AS cleaned
 JOIN {table} AS batch USING (_topic, _partition, _offset, _element)
 WHERE cleaned.{key} IS NULL
 
--- The places of a batch that has no rows.
--- name: no_places
-CREATE OR REPLACE TEMP TABLE _places AS
-SELECT {key} AS key, CAST(0 AS HUGEINT) AS place FROM ({cleaned}) WHERE false
+-- name: no_keys
+(SELECT {key} AS key FROM ({cleaned}) WHERE false)
 
 -- Nor the tail.
--- name: but
+-- name: nor_tail
 ANTI JOIN (SELECT {key} AS key FROM {tail}) AS tail USING (key)

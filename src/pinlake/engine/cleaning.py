@@ -19,6 +19,8 @@ from pinlake.engine.statements import literal, name, statements
 from pinlake.engine.values import Source
 from pinlake.lake.store import Lake
 
+FIRSTS = "_firsts"
+"""The table of a batch's keys that its table takes, each with the place of its first row."""
 PROVENANCE = ("_topic", "_partition", "_offset", "_element")
 
 
@@ -48,31 +50,23 @@ class Cleaning:
         self.keyed = self.taken = 0
         self._place, self._asked = "", self._cleaned
 
-    def take(
-        self, batch: DuckDBPyRelation, *, small: bool = False, but: str = ""
-    ) -> tuple[Rejected, ...]:
+    def take(self, batch: DuckDBPyRelation, *, small: bool = False) -> tuple[Rejected, ...]:
         """Make a batch the one that is cleaned, and return its rows without a key.
 
-        ``small``: its cleaned rows are kept in memory. They are asked for three times, and
-        a few hundred are sooner cleaned than the SQL that cleans them is planned. ``but`` is
-        an anti join with other keys that are there already.
+        ``small``: its cleaned rows are kept in memory, for a few hundred are sooner cleaned
+        than the SQL that cleans them is planned, which is asked for three times.
         """
-        batch.create_view(self.table.name, replace=True)
-        self._asked = self._kept() if small else self._cleaned
-        ((rows, self.keyed, low, high, sources),) = self._run("extent")
-        self._place = self._sql("place", sources=_listed(sources or []))
-        self._run("places", place=self._place)
-        held = self.index.held("_places", Extent(self.keyed, low, high))
-        ((self.taken,),) = self._run("firsts", held=held, but=but)
+        rows, firsts = self._look(batch, small=small)
+        ((self.taken,),) = self._run("keep", kept=FIRSTS, rows=firsts)
         return self._keyless() if self.keyed < rows else ()
 
     def rows(self) -> DuckDBPyRelation:
         """Return the rows that the table takes, of exactly its columns."""
-        return self.connection.sql(self._sql("rows", columns=self._columns, place=self._place))
+        return self.connection.sql(self._rows(FIRSTS))
 
     def committed(self, version: int) -> None:
         """Know the batch's keys as the table's own, since it was committed as this version."""
-        self.index.add("_firsts", version)
+        self.index.add(FIRSTS, version)
 
     def close(self) -> None:
         """Give back what the key index has on disk. Idempotent."""
@@ -84,9 +78,26 @@ class Cleaning:
         wanted = ", ".join(f"CAST(NULL AS {kind}) AS {name(column)}" for column, kind in columns)
         return self.connection.sql(f"SELECT {wanted} LIMIT 0")
 
-    def _kept(self) -> str:
-        self._run("keep", to_clean=self._cleaned)
-        return "FROM _cleaned"
+    def _look(self, batch: DuckDBPyRelation, *, small: bool) -> tuple[int, str]:
+        """Return how many rows cleaning makes of a batch, and a SELECT of its new keys' places."""
+        batch.create_view(self.table.name, replace=True)
+        self._asked = self._cleaned
+        if small:
+            self._asked = self._kept("_cleaned", self._cleaned)
+        ((rows, self.keyed, low, high, sources),) = self._run("extent")
+        self._place = self._sql("place", sources=_listed(sources or []))
+        places = self._sql("places", place=self._place)
+        if not small:
+            places = self._kept("_places", places)
+        held = self.index.held(f"({places})", Extent(self.keyed, low, high))
+        return rows, self._sql("firsts", places=places, held=held)
+
+    def _kept(self, kept: str, rows: str) -> str:
+        self._run("keep", kept=kept, rows=rows)
+        return f"FROM {kept}"
+
+    def _rows(self, firsts: str) -> str:
+        return self._sql("rows", columns=self._columns, firsts=firsts, place=self._place)
 
     def _keyless(self) -> tuple[Rejected, ...]:
         reason = f"key {self.table.key} is null"

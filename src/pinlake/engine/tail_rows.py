@@ -51,16 +51,16 @@ class Firsts(Cleaning):
     def begin(self) -> int:
         """Know the keys of the newest version, and of no later one; return which it is."""
         self.index.frozen, self._asked = False, self._cleaned
-        self._run("no_places")
-        self.index.held("_places", Extent(0, None, None))
+        self.index.held(self._sql("no_keys"), Extent(0, None, None))
         self.index.frozen = True
         return self.version
 
     def of(self, batch: str, before: TailRows) -> str:
         """Return a SELECT of a batch's rows whose key neither the table nor the tail has."""
-        but = self._sql("but", tail=before.name) if before.chunk else ""
-        self.take(self.connection.table(batch), small=True, but=but)
-        return self._sql("rows", columns=self._columns, place=self._place)
+        _, firsts = self._look(self.connection.table(batch), small=True)
+        if before.chunk:
+            firsts += self._sql("nor_tail", tail=before.name)
+        return self._rows(f"({firsts})")
 
 
 def _drop(connection: DuckDBPyConnection, table: str) -> None:
