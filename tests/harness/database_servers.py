@@ -10,6 +10,7 @@ import time
 
 import pytest
 
+from harness.free_port import free_port
 from requirements_of_tests import require
 
 
@@ -17,7 +18,7 @@ from requirements_of_tests import require
 def mariadb(folder):
     """Run a MariaDB and yield the URL of an empty utf8mb4 database in it."""
     require(shutil.which("mariadbd"), "there is no MariaDB server (mariadbd)")
-    port = _free_port()
+    port = free_port()
     data = folder / "data"
     _run(
         "mariadb-install-db", "--no-defaults", f"--datadir={data}", "--skip-test-db",
@@ -45,7 +46,7 @@ def postgres(folder):
     """Run a PostgreSQL and yield the URL of an empty database in it."""
     pytest.importorskip("psycopg", reason="psycopg, our extra postgres, is not installed")
     require(shutil.which("initdb"), "there is no PostgreSQL server (initdb)")
-    port = _free_port()
+    port = free_port()
     user = _as_user(folder)
     secret = folder / "password"
     secret.write_text("s3cret")
@@ -89,12 +90,6 @@ def _wait_for(port, server):
             return
         assert time.monotonic() < deadline, "the database server did not start"
         time.sleep(0.1)
-
-
-def _free_port():
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return taken.getsockname()[1]
 
 
 def _run(*command, cwd=None):
