@@ -89,6 +89,18 @@ class Stream(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Stream the claimed topics too, not the streams alone."""
 
 
+class Spark(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """``[spark]``: where ``engine = "spark"`` runs. A session that is active already is taken."""
+
+    master: str = "local[2]"
+    remote: str = ""
+    """A Spark Connect address, ``sc://host:15002``, in place of a master."""
+    packages: str = "io.delta:delta-spark_2.13:4.0.0"
+    """Maven coordinates that a session of our own fetches; empty where the jars are there."""
+    ivy: str = ""
+    """The folder that they are kept in; empty: Spark's own."""
+
+
 class Upkeep(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """``[upkeep]``: when small files become large ones, and how long old versions stay."""
 
@@ -113,7 +125,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     streams: str = ""
     lake: str = ""
     source: str = ""
-    engine: Literal["duckdb"] = "duckdb"
+    engine: Literal["duckdb", "spark"] = "duckdb"
     log_level: Literal["debug", "info", "warning", "error"] = "warning"
     gateway: Gateway = Gateway()
     log: Log = Log()
@@ -121,6 +133,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     sink: Sink = Sink()
     batch: Batch = Batch()
     stream: Stream = Stream()
+    spark: Spark = Spark()
     upkeep: Upkeep = Upkeep()
 
 
@@ -286,6 +299,7 @@ __all__ = [
     "Log",
     "Settings",
     "Sink",
+    "Spark",
     "Stream",
     "Upkeep",
     "read",

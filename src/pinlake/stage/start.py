@@ -80,7 +80,7 @@ def open_crew(
             assert log is not None
             yield lake, Sink(lake, log, connector_of(settings.sink), _of_table(dataset, wanted))
             return
-        engine = opened.enter_context(closing(_engine(stage, lake, log, dataset.functions_sql)))
+        engine = opened.enter_context(closing(_engine(stage, settings, lake, log, dataset)))
         yield (
             lake,
             _engine_crew(
@@ -122,10 +122,17 @@ def _engine_crew(
     )
 
 
-def _engine(stage: str, lake: Lake, log: LogReader | None, functions_sql: str) -> Engine:
+def _engine(
+    stage: str, settings: Settings, lake: Lake, log: LogReader | None, dataset: Dataset
+) -> Engine:
+    if settings.engine == "spark":
+        from pinlake.engine.spark.engine import SparkEngine
+        from pinlake.engine.spark.session import opened
+
+        return SparkEngine(lake, log, dataset.functions_sql, opened(settings.spark))
     from pinlake.engine.duckdb import DuckdbEngine
 
-    engine = DuckdbEngine(lake, log, functions_sql)
+    engine = DuckdbEngine(lake, log, dataset.functions_sql)
     if stage in CLEANING:
         engine.prepare()
     return engine
