@@ -29,23 +29,31 @@ def cleaned(spark: SparkSession, table: Table, batch: DataFrame) -> DataFrame:
     return spark.sql(dialect.with_provenance(table.clean_sql, PROVENANCE, "spark", where))
 
 
-def firsts(rows: DataFrame, key: str) -> DataFrame:
-    """Return the first row of each key by topic, partition, offset and element, without these."""
-    from pyspark.sql import Window
+def counted(rows: DataFrame, key: str) -> tuple[int, int]:
+    """Return how many rows there are, and how many have a key."""
     from pyspark.sql import functions as f
 
-    order = Window.partitionBy(f.col(_quoted(key))).orderBy(*PROVENANCE)
-    numbered = rows.where(f.col(_quoted(key)).isNotNull()).withColumn(
-        "_place", f.row_number().over(order)
-    )
-    return numbered.where("_place = 1").drop("_place", *PROVENANCE)
+    found = rows.agg(f.count(f.lit(1)), f.count(f.col(quoted(key)))).collect()
+    return found[0][0], found[0][1]
 
 
-def without(rows: DataFrame, held: DataFrame | None, key: str) -> DataFrame:
-    """Return the rows whose key a table does not hold (None: there is no table)."""
-    if held is None:
-        return rows
-    return rows.join(held.select(_quoted(key)), key, "left_anti").select(rows.columns)
+def firsts(rows: DataFrame, held: DataFrame | None, key: str) -> DataFrame:
+    """Return where the first row of each key is that a table does not hold (None: no table).
+
+    First is by topic, partition, offset and element, which are the columns returned.
+    """
+    from pyspark.sql import functions as f
+
+    keyed = rows.where(f.col(quoted(key)).isNotNull()).groupBy(quoted(key))
+    places = keyed.agg(f.min(f.struct(*PROVENANCE)).alias("_place"))
+    if held is not None:
+        places = places.join(held.select(quoted(key)), key, "left_anti")
+    return places.select("_place.*")
+
+
+def at(rows: DataFrame, places: DataFrame) -> DataFrame:
+    """Return the rows of some places, with all their columns."""
+    return rows.join(places, list(PROVENANCE), "left_semi").select(*map(quoted, rows.columns))
 
 
 def delta_schema(rows: DataFrame, key: str) -> Schema:
@@ -64,5 +72,6 @@ def _nullable(tree: Any) -> Any:
     return [_nullable(each) for each in tree] if isinstance(tree, list) else tree
 
 
-def _quoted(name: str) -> str:
+def quoted(name: str) -> str:
+    """Return a name as Spark takes it, whatever is in it."""
     return f"`{name.replace('`', '``')}`"

@@ -33,6 +33,9 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 OBJECTS_A_TASK = 4
+KEYLESS = """SELECT _topic, _partition, _offset, _element, CAST(to_json(batch) AS VARCHAR)
+FROM batch"""
+"""The rows of the view ``batch`` as the quarantine holds them."""
 
 
 class SparkEngine(StepEngine):
@@ -57,7 +60,7 @@ class SparkEngine(StepEngine):
         if self._duckdb is not None:
             self._duckdb.close()
             self._duckdb = None
-            self._session.close()
+        self._session.close()
 
     @property
     def connection(self) -> DuckDBPyConnection:
@@ -69,16 +72,17 @@ class SparkEngine(StepEngine):
 
     def _load(self, step: Step, given: Objects) -> Outcome:
         kind = workers.raw_schema(self.connection, step.table)
-        more = ((workers.REASON, "string"), (workers.BYTES, "binary"))
-        keys = self.spark.createDataFrame([(key,) for key in given.keys], "key string")
         tasks = max(1, len(given.keys) // OBJECTS_A_TASK)
-        found = keys.repartition(tasks).mapInArrow(
-            workers.decoder(self.lake.url, step.table), workers.spark_schema(kind, *more)
+        keys = self.spark.createDataFrame([(key,) for key in given.keys], "key string")
+        keys = keys.repartition(tasks)
+        # What is no row goes first: to decode twice costs less than to keep what was decoded.
+        refused = keys.mapInArrow(
+            workers.refuser(self.lake.url, step.table), workers.REFUSED
+        ).collect()
+        rows = keys.mapInArrow(
+            workers.decoder(self.lake.url, step.table), workers.spark_schema(kind)
         )
-        with _held(found) as held:
-            refused = held.where(f"{workers.REASON} IS NOT NULL").collect()
-            rows = held.where(f"{workers.REASON} IS NULL").drop(workers.REASON, workers.BYTES)
-            return self._append(step, kind, rows, workers.rejected_of(refused))
+        return self._append(step, kind, rows, *workers.told(refused))
 
     def _take(self, step: Step, given: Taken) -> Outcome:
         decoded = records.decode(self.connection, step.table, joined(given.parts), records.as_read)
@@ -122,44 +126,43 @@ class SparkEngine(StepEngine):
     ) -> Outcome:
         rows = records.rows(self.connection, step.table, decoded.values, of_stream=of_stream)
         kind = schema.of(rows)
-        return self._append(step, kind, self._frame(rows), rejected)
+        return self._append(step, kind, self._frame(rows), len(decoded.values), rejected)
 
     def _append(
-        self, step: Step, kind: Schema, rows: DataFrame, rejected: tuple[Rejected, ...]
+        self,
+        step: Step,
+        kind: Schema,
+        rows: DataFrame,
+        count: int,
+        rejected: tuple[Rejected, ...],
     ) -> Outcome:
         """Commit a batch's rows as they are decoded."""
         evolution.follow(self.lake, step.output, kind, self.connection)
         self._quarantine(step, rejected)
-        return self._commit(
-            step, kind, rows, Outcome(step.number, rows.count(), 0, len(rejected), None)
-        )
+        return self._commit(step, kind, rows, Outcome(step.number, count, 0, len(rejected), None))
 
     def _cleaned(self, step: Step, batch: DataFrame, rejected: tuple[Rejected, ...]) -> Outcome:
         """Commit what a batch's cleaning gives, one row a key."""
         self._define()
-        found = cleaning.cleaned(self.spark, step.table, batch)
-        key = step.table.key
+        found, key = cleaning.cleaned(self.spark, step.table, batch), step.table.key
         kind = cleaning.delta_schema(found.drop(*PROVENANCE), key)
         evolution.follow(self.lake, step.output, kind, self.connection)
-        with _held(found) as cleaned:
-            keyed = cleaned.where(f"`{key}` IS NOT NULL").count()
-            rejected += self._keyless(step, batch, cleaned)
-            self._quarantine(step, rejected)
-            with _held(
-                cleaning.without(cleaning.firsts(cleaned, key), self._table(step.output), key)
-            ) as new:
-                taken = new.count()
-                outcome = Outcome(step.number, taken, keyed - taken, len(rejected), None)
-                return self._commit(step, kind, new, outcome)
+        rows, keyed = cleaning.counted(found, key)
+        if keyed < rows:
+            rejected += self._keyless(step, batch, found)
+        self._quarantine(step, rejected)
+        with _held(cleaning.firsts(found, self._table(step.output), key)) as places:
+            taken = places.count()
+            outcome = Outcome(step.number, taken, keyed - taken, len(rejected), None)
+            new = cleaning.at(found, places).drop(*PROVENANCE)
+            return self._commit(step, kind, new, outcome)
 
     def _keyless(self, step: Step, batch: DataFrame, cleaned: DataFrame) -> tuple[Rejected, ...]:
         """Return the rows that cleaning leaves without a key, as the embedded engine does."""
-        places = cleaned.where(f"`{step.table.key}` IS NULL").select(*PROVENANCE)
-        rows = batch.join(places, list(PROVENANCE), "left_semi").select(batch.columns)
-        table = rows.toArrow()
-        if not len(table):
-            return ()
-        self.connection.from_arrow(table).create_view("batch", replace=True)
+        places = cleaned.where(f"{cleaning.quoted(step.table.key)} IS NULL").select(*PROVENANCE)
+        self.connection.from_arrow(cleaning.at(batch, places).toArrow()).create_view(
+            "batch", replace=True
+        )
         found = self.connection.execute(KEYLESS).fetchall()
         reason = f"key {step.table.key} is null"
         return tuple(
@@ -211,10 +214,6 @@ class SparkEngine(StepEngine):
 
     def _empty(self, kind: Any) -> DataFrame:
         return self.spark.createDataFrame([], kind)
-
-
-KEYLESS = """SELECT _topic, _partition, _offset, _element, CAST(to_json(batch) AS VARCHAR)
-FROM batch"""
 
 
 @contextmanager

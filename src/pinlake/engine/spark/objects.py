@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import duckdb
 from duckdb import DuckDBPyConnection
 
 from pinlake.engine import inputs, records, schema
+from pinlake.engine.decode import Reject
 from pinlake.engine.quarantine import Rejected
 from pinlake.engine.records import Decoded
-from pinlake.engine.values import Values, joined
+from pinlake.engine.values import Source, Values, joined
 from pinlake.lake.store import Lake
 from pinlake.table import Table
 
@@ -20,8 +22,11 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from pyspark.sql.types import StructType
 
-REASON, BYTES = "_reason", "_bytes"
-"""Columns beside a row's own: NULL of a row, and of what is no row all that tells of it."""
+REFUSED = (
+    "topic string, partition int, position bigint, element int, reason string, bytes binary,"
+    " rows bigint"
+)
+"""What tells of what is no row; and a line an object, of which ``rows`` alone is there."""
 ROWS_A_BATCH = 10_000
 
 Decode = Callable[[Iterable["pa.RecordBatch"]], Iterator["pa.RecordBatch"]]
@@ -32,90 +37,99 @@ def raw_schema(connection: DuckDBPyConnection, table: Table) -> Any:
     return schema.of(records.rows(connection, table, Values([], [])))
 
 
-def spark_schema(delta: Any, *more: tuple[str, str]) -> StructType:
-    """Return a Delta schema as Spark's, with more columns of (name, type)."""
+def spark_schema(delta: Any) -> StructType:
+    """Return a Delta schema as Spark's."""
     from pyspark.sql.types import StructType
 
-    found = StructType.fromJson(json.loads(delta.to_json()))
-    for name, kind in more:
-        found = found.add(name, kind)
-    return found
+    return StructType.fromJson(json.loads(delta.to_json()))
 
 
 def decoder(lake_url: str, table: Table) -> Decode:
-    """Return what turns batches of object keys into batches of raw rows and of what is no row.
+    """Return what turns batches of object keys into batches of their rows.
 
     It is sent to the workers, so it holds plain values alone.
     """
 
     def decode(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        lake = Lake(lake_url)
-        with duckdb.connect(config={"threads": 1}) as connection:
-            connection.execute("SET TimeZone = 'UTC'")
-            for batch in batches:
-                for key in batch.column(0).to_pylist():
-                    yield from _rows_of(connection, lake, table, key)
+        with _connected() as connection:
+            for values in _objects(lake_url, batches):
+                yield from _rows(connection, table, values).to_batches(ROWS_A_BATCH)
 
     return decode
 
 
-def rejected_of(found: Iterable[Any]) -> tuple[Rejected, ...]:
-    """Return what is no row among the workers' rows (Row or dict)."""
-    from pinlake.engine.decode import Reject
-    from pinlake.engine.values import Source
+def refuser(lake_url: str, table: Table) -> Decode:
+    """Return what turns batches of object keys into what is no row of them, and counts the rows."""
 
-    return tuple(
+    def refuse(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        with _connected() as connection:
+            for values in _objects(lake_url, batches):
+                yield _told(records.decode(connection, table, values, records.of_line))
+
+    return refuse
+
+
+def told(found: Iterable[Any]) -> tuple[int, tuple[Rejected, ...]]:
+    """Return how many rows the workers counted, and what is no row, in order."""
+    lines = list(found)
+    rejected = sorted(
+        (each for each in lines if each["rows"] is None),
+        key=lambda each: (each["topic"], each["partition"], each["position"], each["element"]),
+    )
+    return sum(each["rows"] or 0 for each in lines), tuple(
         Rejected(
-            Source(each["_topic"], each["_partition"]),
-            each["_offset"],
-            Reject(each["_element"], each[REASON], bytes(each[BYTES])),
+            Source(each["topic"], each["partition"]),
+            each["position"],
+            Reject(each["element"], each["reason"], bytes(each["bytes"])),
         )
-        for each in found
+        for each in rejected
     )
 
 
-def _rows_of(
-    connection: DuckDBPyConnection, lake: Lake, table: Table, key: str
-) -> Iterator[pa.RecordBatch]:
-    values = joined(list(inputs.read_objects(lake, [key])))
-    decoded = _decoded(connection, table, values)
-    rows = records.rows(connection, table, decoded.values)
-    kind = None
-    for batch in rows.to_arrow_reader(ROWS_A_BATCH):
-        kind = batch.schema
-        yield _with_nulls(batch)
-    if decoded.rejected:
-        yield _refused(kind or rows.to_arrow_table().schema, decoded.rejected)
+@contextmanager
+def _connected() -> Iterator[DuckDBPyConnection]:
+    """Open a DuckDB for a task, which is one of several on its machine."""
+    with duckdb.connect(config={"threads": 1}) as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        yield connection
 
 
-def _decoded(connection: DuckDBPyConnection, table: Table, values: Values) -> Decoded:
-    return records.decode(connection, table, values, records.of_line)
+def _objects(lake_url: str, batches: Iterable[pa.RecordBatch]) -> Iterator[Values]:
+    lake = Lake(lake_url)
+    for batch in batches:
+        for key in batch.column(0).to_pylist():
+            yield joined(list(inputs.read_objects(lake, [key])))
 
 
-def _with_nulls(batch: pa.RecordBatch) -> pa.RecordBatch:
+def _rows(connection: DuckDBPyConnection, table: Table, values: Values) -> pa.Table:
+    """Return an object's rows: most objects' records are all plain, which one query finds out."""
+    if not table.generic:
+        try:
+            return records.rows(connection, table, values, checked=True).to_arrow_table()
+        except (duckdb.Error, UnicodeDecodeError) as failure:
+            if not records.is_odd(failure):
+                raise
+    decoded = records.decode(connection, table, values, records.of_line)
+    return records.rows(connection, table, decoded.values).to_arrow_table()
+
+
+def _told(decoded: Decoded) -> pa.RecordBatch:
     import pyarrow as pa
 
-    return batch.append_column(REASON, pa.nulls(len(batch), pa.string())).append_column(
-        BYTES, pa.nulls(len(batch), pa.binary())
-    )
-
-
-def _refused(kind: pa.Schema, rejected: Sequence[Rejected]) -> pa.RecordBatch:
-    """Return what is no row as rows of which only the place, the reason and the bytes are there."""
-    import pyarrow as pa
-
-    known: dict[str, list[Any]] = {
-        "_topic": [each.source.topic for each in rejected],
-        "_partition": [each.source.partition for each in rejected],
-        "_offset": [each.position for each in rejected],
-        "_element": [each.reject.element for each in rejected],
-    }
-    columns = [
-        pa.array(known[field.name], field.type)
-        if field.name in known
-        else pa.nulls(len(rejected), field.type)
-        for field in kind
+    lines = [
+        {
+            "topic": each.source.topic,
+            "partition": each.source.partition,
+            "position": each.position,
+            "element": each.reject.element,
+            "reason": each.reject.reason,
+            "bytes": each.reject.content,
+            "rows": None,
+        }
+        for each in decoded.rejected
     ]
-    columns.append(pa.array([each.reject.reason for each in rejected], pa.string()))
-    columns.append(pa.array([each.reject.content for each in rejected], pa.binary()))
-    return pa.RecordBatch.from_arrays(columns, names=[*kind.names, REASON, BYTES])
+    kinds = [pa.string(), pa.int32(), pa.int64(), pa.int32(), pa.string(), pa.binary(), pa.int64()]
+    names = [column.split()[0] for column in REFUSED.split(",")]
+    schema = pa.schema(list(zip(names, kinds, strict=True)))
+    lines.append(dict.fromkeys(names) | {"rows": len(decoded.values)})
+    return pa.RecordBatch.from_pylist(lines, schema)

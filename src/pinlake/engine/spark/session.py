@@ -37,8 +37,9 @@ class Opened:
         self.spark, self._ours = spark, ours
 
     def close(self) -> None:
-        """Stop the session, if it was made here."""
+        """Stop the session, if it was made here. Idempotent."""
         if self._ours:
+            self._ours = False
             self.spark.stop()
 
 
