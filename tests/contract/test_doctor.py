@@ -145,6 +145,26 @@ def test_a_connector_that_cannot_be_honoured_is_told(home, tmp_path, monkeypatch
     assert "transforms = 'x' cannot be honoured" in findings[0].what
 
 
+def test_spark_without_java_or_with_an_old_one_is_told_before_a_stage_starts(
+    home, tmp_path, monkeypatch
+):
+    pytest.importorskip("pyspark")
+    monkeypatch.setenv("PINLAKE_ENGINE", "spark")
+    java = tmp_path / "bin" / "java"
+    java.parent.mkdir()
+    monkeypatch.setenv("JAVA_HOME", str(tmp_path))
+    said = []
+    for script in ("", "echo 'openjdk version \"11.0.2\" 2019' >&2", "echo 'version \"21\"' >&2"):
+        if script:
+            java.write_text(f"#!/bin/sh\n{script}\n")
+            java.chmod(0o755)
+        said += [each for each in found(home) if each.check == "engine"]
+    assert [each.severity for each in said] == ["error", "error"]
+    assert "there is no Java" in said[0].what
+    assert "11.0.2" in said[1].what
+    assert all("Java 17" in each.do for each in said)
+
+
 def test_a_port_that_something_else_took_is_told_with_who(home):
     with socket.socket() as other:
         other.bind(("127.0.0.1", home.settings.gateway.port))
