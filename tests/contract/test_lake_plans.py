@@ -10,13 +10,13 @@ import pytest
 import lake_processes
 from pinlake.errors import PlanTorn, WriterBusy
 from pinlake.lake import progress
+from pinlake.lake.file import FileLake
 from pinlake.lake.progress import Plan, Plans, Range
-from pinlake.lake.store import Lake
 
 
 @pytest.fixture
 def lake(tmp_path):
-    return Lake(tmp_path.as_uri())
+    return FileLake(tmp_path.as_uri())
 
 
 def test_a_stage_without_plans_has_no_newest_one(lake):

@@ -15,7 +15,7 @@ import lake_processes
 from lake_processes import SCHEMA, rows_of
 from pinlake.errors import ColumnsChanged, SettingInvalid, TableBroken
 from pinlake.lake import commits, handle, tables
-from pinlake.lake.store import Lake
+from pinlake.lake.file import FileLake
 
 WIDE = Schema(
     [
@@ -32,7 +32,7 @@ WIDE_ROW = """SELECT 1::INT AS ind, {'latitude': 1.5::DOUBLE} AS place, ['a'] AS
 
 @pytest.fixture
 def lake(tmp_path):
-    return Lake((tmp_path / "lake").as_uri())
+    return FileLake((tmp_path / "lake").as_uri())
 
 
 def commit(lake, number, rows=None, *, table="raw/race", app_id="load/race", schema=SCHEMA):
@@ -235,7 +235,7 @@ def test_a_table_stays_readable_past_its_checkpoints(lake, monkeypatch):
 
 
 def test_a_path_with_spaces_and_letters_of_any_script_works(tmp_path):
-    lake = Lake((tmp_path / "my läke 湖").as_uri())
+    lake = FileLake((tmp_path / "my läke 湖").as_uri())
     commit(lake, 1, rows_of("a", 1))
     assert count(lake) == 10
     assert duckdb.read_parquet(list(tables.added(lake, "raw/race", None, 1))).fetchall()
@@ -244,12 +244,12 @@ def test_a_path_with_spaces_and_letters_of_any_script_works(tmp_path):
 @pytest.mark.parametrize("name", ["a[1]", "a%20b", "a*", "a^b"])
 def test_a_path_that_deltalake_cannot_open_is_refused_at_once(tmp_path, name):
     with pytest.raises(SettingInvalid, match="must not hold"):
-        Lake((tmp_path / name).as_uri())
+        FileLake((tmp_path / name).as_uri())
 
 
 def test_a_lake_elsewhere_than_on_disk_is_refused():
     with pytest.raises(SettingInvalid, match="file://"):
-        Lake("s3://bucket/prefix")
+        FileLake("s3://bucket/prefix")
 
 
 @pytest.mark.parametrize("shared", [True, False])

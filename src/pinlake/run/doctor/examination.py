@@ -11,7 +11,7 @@ from pinlake import settings
 from pinlake.dataset import Dataset
 from pinlake.errors import HomeMissing, PinlakeError
 from pinlake.home import open_home
-from pinlake.lake.store import Lake
+from pinlake.lake.open import open_lake
 from pinlake.log.base import LogReader
 from pinlake.log.open import open_reader
 from pinlake.run.doctor import deep, place, stages, tables
@@ -85,7 +85,7 @@ def _of_home(
     opened: ExitStack, home: Home, held: Dataset, now: Callable[[], float], *, deep: bool
 ) -> Iterator[Finding]:
     try:
-        lake = Lake(home.lake_url)
+        lake = open_lake(home)
     except (PinlakeError, OSError) as error:
         yield Finding("error", "lake", str(error), "mend the setting `lake`, or what lies there")
         return

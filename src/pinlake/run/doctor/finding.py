@@ -9,7 +9,7 @@ from typing import Literal
 
 import msgspec
 
-from pinlake.lake.store import Lake
+from pinlake.lake.open import open_lake
 from pinlake.settings import Home
 
 Severity = Literal["ok", "warning", "error"]
@@ -69,7 +69,7 @@ def _steps(_home: Home, steps: Iterable[str]) -> str:
 
 
 def _remove(home: Home, keys: Iterable[str]) -> str:
-    folder = Lake(home.lake_url).folder
+    folder = open_lake(home).ground
     return "rm -rf " + " ".join(shlex.quote(str(folder / key)) for key in keys)
 
 

@@ -96,7 +96,7 @@ def writer(patient: Patient) -> Iterator[Finding]:
 def disk(patient: Patient) -> Iterator[Finding]:
     """Measure the disks of log and lake, and the log against its limit."""
     limits = patient.home.settings.log
-    folders = [_log_path(patient.home).parent, patient.lake.folder]
+    folders = [_log_path(patient.home).parent, patient.lake.ground]
     seen: set[int] = set()
     for folder in folders:
         if not folder.exists() or (device := folder.stat().st_dev) in seen:
