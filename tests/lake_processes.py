@@ -48,8 +48,8 @@ for _name in ("put", "create", "move", "delete", "make_folder", "sync", "sync_na
     setattr(KillingLake, _name, _counted(_name))
 
 
-def hold_claim(folder, holding):
-    with Plans(FileLake(Path(folder).as_uri()), "load", "pin").claim():
+def hold_claim(place, holding):
+    with Plans(place.open(), "load", "pin").claim():
         holding.set()
         time.sleep(60)
 
@@ -62,11 +62,11 @@ def rows_of(writer, number, count=10):
     )
 
 
-def race(folder, writer, app_id, start, found, numbers):
+def race(place, writer, app_id, start, found, numbers):
     """Commit every number as ``app_id``, and report which commits were this process's own."""
     from pinlake.lake import tables
 
-    lake = FileLake(Path(folder).as_uri())
+    lake = place.open()
     start.wait()
     own = []
     for number in range(1, numbers + 1):

@@ -14,7 +14,7 @@ from pinlake.home import open_home
 from pinlake.lake.open import open_lake
 from pinlake.log.base import LogReader
 from pinlake.log.open import open_reader
-from pinlake.run.doctor import deep, place, stages, tables
+from pinlake.run.doctor import deep, place, s3, stages, tables
 from pinlake.run.doctor.finding import Finding
 from pinlake.run.doctor.patient import Patient
 from pinlake.run.present import Presenter
@@ -25,6 +25,7 @@ Check = Callable[[Patient], Iterator[Finding]]
 CHECKS: Mapping[str, Check] = {
     "settings": place.connector,
     "data set": place.dataset,
+    "lake": s3.lake,
     "port": place.port,
     "log's writer": place.writer,
     "disk": place.disk,
