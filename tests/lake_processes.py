@@ -112,6 +112,34 @@ def run_stage_until_killed(folder, stage, steps, connector=""):
     stage_homes.once(stage, home, dataset)
 
 
+def run_stage_over_s3_until_killed(folder, stage, steps, place):
+    """Run a stage once over a lake in S3; die before or after its n-th write."""
+    import stage_homes
+    from pinlake.stage import start
+
+    home, dataset = stage_homes.open_home(Path(folder))
+    lake, left = place.open(), [steps]
+
+    def counted(call):
+        def count():
+            left[0] -= 1
+            if left[0] == 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+        def run(*arguments):
+            count()
+            result = call(*arguments)
+            count()
+            return result
+
+        return run
+
+    for name in ("put", "create", "adopt", "delete", "_put"):
+        setattr(lake, name, counted(getattr(lake, name)))
+    start.open_lake = lambda _home: lake
+    stage_homes.once(stage, home, dataset)
+
+
 def keep_until_killed(folder, steps):
     """Compact a table, let go of its past and sweep it; die at a step on the disk."""
     from pinlake.lake import tables, upkeep

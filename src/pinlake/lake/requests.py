@@ -27,18 +27,19 @@ _WRONG = re.compile(r"status code: 4(?!08|09|29)")
 FINAL = (FileNotFoundError, PermissionDeniedError, UnauthenticatedError)
 """Answers that stay the same; obstore tells what is missing by Python's own error."""
 TAKEN = (AlreadyExistsError, PreconditionError)
+PATIENCE = 30.0
 PAUSE = 0.1
 LONGEST_PAUSE = 5.0
 
 
 class Asking:
-    """Repeats a request until it is answered, for ``patience`` seconds.
+    """Repeats a request until it is answered, for PATIENCE seconds.
 
     The pauses double, with jitter, up to five seconds.
     """
 
-    def __init__(self, url: str, patience: float = 30.0) -> None:
-        self.url, self.patience = url, patience
+    def __init__(self, url: str) -> None:
+        self.url = url
 
     def ask(self, request: Callable[[], T]) -> T:
         """Return the answer. Raises FileNotFoundError, TAKEN and LakeFailed."""
@@ -55,28 +56,16 @@ class Asking:
         raise AssertionError
 
     def create(self, request: Callable[[], object], ours: Callable[[], bool]) -> bool:
-        """Carry out a conditional write; tell whether it is ours.
+        """Carry out a conditional write; tell whether what stands there is ours.
 
-        After an attempt without an answer nobody knows whether it was carried out:
-        where the name is taken then, ``ours`` looks at what stands there.
+        Where the name is taken ``ours`` looks: an earlier attempt may have been carried
+        out and its answer lost, here or on the way, where something repeated it.
         """
-        unanswered = False
-        with self.told():
-            for pause in self._pauses():
-                try:
-                    request()
-                except TAKEN:
-                    return unanswered and ours()
-                except FINAL:
-                    raise
-                except BaseError as error:
-                    if pause is None or _is_final(error):
-                        raise
-                    unanswered = unanswered or not _refused(error)
-                    time.sleep(pause)
-                else:
-                    return True
-        raise AssertionError
+        try:
+            self.ask(request)
+        except TAKEN:
+            return ours()
+        return True
 
     @contextlib.contextmanager
     def told(self) -> Iterator[None]:
@@ -90,7 +79,7 @@ class Asking:
 
     def _pauses(self) -> Iterator[float | None]:
         """Yield how long to wait after each attempt; None after the last."""
-        end, pause = time.monotonic() + self.patience, PAUSE
+        end, pause = time.monotonic() + PATIENCE, PAUSE
         while time.monotonic() + pause < end:
             yield pause * random.uniform(0.5, 1.0)  # noqa: S311 - jitter
             pause = min(LONGEST_PAUSE, pause * 2)
@@ -106,9 +95,3 @@ def reason(error: BaseException) -> str:
 def _is_final(error: BaseError) -> bool:
     """Tell whether S3 says that the request is wrong, as with a bucket that is missing."""
     return bool(_WRONG.search(str(error)))
-
-
-def _refused(error: BaseError) -> bool:
-    """Tell whether a failed attempt surely wrote nothing: SlowDown and conflicts are refusals."""
-    text = str(error)
-    return "SlowDown" in text or "ConditionalRequestConflict" in text

@@ -18,6 +18,7 @@ import obstore
 from obstore.store import S3Store
 
 from pinlake.errors import LakeFailed, SettingInvalid
+from pinlake.lake import requests
 from pinlake.lake.copies import Copies
 from pinlake.lake.requests import Asking, reason
 from pinlake.lake.store import Content, Identity, Lake, Numbered
@@ -85,7 +86,7 @@ class S3Lake(Lake):
                 "read_timeout": timedelta(seconds=STALLED_SECONDS),
                 "connect_timeout": timedelta(seconds=5),
             },
-            # Asking repeats: it knows which attempts got no answer.
+            # Asking repeats, conditional writes too.
             retry_config={"max_retries": 0},
         )
 
@@ -98,7 +99,7 @@ class S3Lake(Lake):
             "AWS_ALLOW_HTTP": str(self._settings.allow_http).lower(),
             "AWS_CONDITIONAL_PUT": "etag",
             "max_retries": "8",
-            "retry_timeout": f"{self._asking.patience:.0f}s",
+            "retry_timeout": f"{requests.PATIENCE * 1000:.0f}ms",
             **{f"AWS_{name.upper()}": text for name, text in self._keys.items()},
         }
         if self._settings.endpoint:

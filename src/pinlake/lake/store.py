@@ -68,9 +68,10 @@ class Lake(ABC):
 
     @abstractmethod
     def create(self, key: str, content: bytes) -> bool:
-        """Write a file if the key is free; tell whether it was. Of several writers one gets True.
+        """Write a file if the key is free; tell whether it was.
 
-        Where the answer to its own write was lost, the writer still gets True.
+        Of several writers of different contents one gets True. Of a remote store so does
+        who finds there what it wants to write: the answer to its own write may be lost.
         """
 
     @abstractmethod
