@@ -20,6 +20,7 @@ from pinlake.dataset import Dataset
 from pinlake.engine.base import Engine, Objects, Step, Versions
 from pinlake.engine.duckdb import DuckdbEngine
 from pinlake.lake import objects, tables
+from pinlake.lake.file import FileLake
 from pinlake.lake.objects import ObjectKey
 from pinlake.lake.store import Lake
 
@@ -36,7 +37,7 @@ def main() -> None:
     arguments.add_argument("--lake", help=argparse.SUPPRESS)
     options = arguments.parse_args()
     if options.lake:
-        print(json.dumps(load_and_clean(Lake(Path(options.lake).as_uri()))))
+        print(json.dumps(load_and_clean(FileLake(Path(options.lake).as_uri()))))
         return
     with tempfile.TemporaryDirectory() as folder:
         megabytes = write_objects(Path(folder), options.posts)

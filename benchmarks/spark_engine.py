@@ -61,14 +61,14 @@ def timed(lakes: list[str]) -> None:
     from pinlake import dataset
     from pinlake.engine.spark.engine import SparkEngine
     from pinlake.engine.spark.session import Opened
-    from pinlake.lake.store import Lake
+    from pinlake.lake.file import FileLake
 
     spark_session.LOCAL["spark.driver.memory"] = "6g"
     began, pinterest, spark = time.monotonic(), dataset.load("pinterest"), spark_session.start()
     jvm = Path(f"/proc/{spark.sparkContext._gateway.proc.pid}/stat")  # noqa: SLF001
     for folder in lakes:
         start, used = time.monotonic(), sum(map(int, jvm.read_text().split()[13:15]))
-        lake = Lake(Path(folder).as_uri())
+        lake = FileLake(Path(folder).as_uri())
         made = SparkEngine(lake, None, pinterest.functions_sql, Opened(spark, ours=False))
         load_clean.load_and_clean_by(made, lake, pinterest)
         for name in pinterest.tables:

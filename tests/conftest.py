@@ -3,8 +3,10 @@
 import duckdb
 import pytest
 
+import lakes
 import real_rows as rows_beside_the_project
 import spark_session
+from harness import s3_server
 from requirements_of_tests import require
 
 
@@ -44,3 +46,19 @@ def duck():
         connection.execute("SET TimeZone = 'UTC'")
         connection.execute("SET threads = 1")
         yield connection
+
+
+@pytest.fixture(scope="session")
+def s3_endpoint(tmp_path_factory):
+    """An S3 server that enforces conditional puts: versitygw, or moto where that is missing."""
+    serve = s3_server.versitygw if s3_server.program() else s3_server.moto
+    with serve(tmp_path_factory.mktemp("s3")) as endpoint:
+        yield endpoint
+
+
+@pytest.fixture(params=["file", "s3"])
+def place(request, tmp_path):
+    """Where a lake of each store is."""
+    if request.param == "file":
+        return lakes.file_place(tmp_path)
+    return lakes.s3_place(request.getfixturevalue("s3_endpoint"), tmp_path)

@@ -3,12 +3,12 @@
 import polars as pl
 
 from pinlake.lake import tables
-from pinlake.lake.store import Lake
+from pinlake.lake.file import FileLake
 
 
 def everything(home):
     """Return of every table its columns with their types, and its rows, sorted."""
-    lake = Lake((home / "lake").as_uri())
+    lake = FileLake((home / "lake").as_uri())
     return {name: _of(home, lake, name) for name in tables.names(lake)}
 
 

@@ -68,6 +68,12 @@ class LibraryMissing(PinlakeError):
     """{feature} needs the library {library}: pip install "pinlake[{extra}]"."""
 
 
+class LakeFailed(PinlakeError):
+    """The lake {url} could not be read or written: {reason}; nothing is lost, what was begun is
+    carried out again. `pinlake doctor` looks at how it is reached.
+    """
+
+
 class TopicUnknown(PinlakeError):
     """{kind} {name!r} does not exist; create it first or post a record to it."""
 

@@ -113,6 +113,20 @@ class Upkeep(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Versions so young all stay, however many there are."""
 
 
+class S3(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """``[s3]``: how a lake at ``s3://`` is reached. Credentials are AWS's own affair."""
+
+    endpoint: str = ""
+    """Of a server that is not AWS: ``https://host:port``."""
+    region: str = ""
+    """Empty: AWS_REGION, the profile's, or us-east-1."""
+    path_style: bool = False
+    """The bucket is in the path, not in the host's name."""
+    allow_http: bool = False
+    cache_bytes: Count = 4 * 1024**3
+    """How many bytes of the lake's Parquet files stay as copies in the home."""
+
+
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What a user may set; the rest follows from the home.
 
@@ -135,6 +149,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     stream: Stream = Stream()
     spark: Spark = Spark()
     upkeep: Upkeep = Upkeep()
+    s3: S3 = S3()
 
 
 class Home(msgspec.Struct, frozen=True):
@@ -155,7 +170,7 @@ class Home(msgspec.Struct, frozen=True):
 
     @property
     def lake_url(self) -> str:
-        """The lake's root: ``file:///<home>/lake``."""
+        """The lake's root: ``file:///<home>/lake``, or ``s3://<bucket>/<prefix>``."""
         return self.settings.lake or (self.path / "lake").as_uri()
 
     @property
@@ -292,6 +307,7 @@ def _unknown(where: str, name: str, known: list[str]) -> typing.NoReturn:
 
 
 __all__ = [
+    "S3",
     "Batch",
     "Gateway",
     "Home",

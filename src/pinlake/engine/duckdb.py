@@ -31,8 +31,6 @@ from pinlake.table import UNROUTED
 T = TypeVar("T")
 TRANSLATOR = "pinlake.engine.functions"
 """The module that reads SQL, which takes sqlglot."""
-SPILL = ".spill"
-"""The folder of a lake that takes what does not fit into memory."""
 
 
 class DuckdbEngine(StepEngine):
@@ -55,7 +53,7 @@ class DuckdbEngine(StepEngine):
     ) -> None:
         super().__init__(lake, functions_sql)
         self.log = log
-        self._spill = spill or lake.folder / SPILL
+        self._spill = spill or lake.spill
         self._settings: dict[str, str | bool | int | float | list[str]] = {
             "threads": threads,
             "memory_limit": memory,
@@ -126,7 +124,7 @@ class DuckdbEngine(StepEngine):
         declared = self._cleaning(step).batch_schema
         evolution.check_readable(given.table, head.schema, declared)
         files = tables.added(self.lake, given.table, given.after, given.upto)
-        batch = Snapshot(head.table_id, head.version, declared, tuple(files))
+        batch = Snapshot(head.table_id, head.version, declared, tuple(files), self.lake)
         return self._cleaned(step, tables.read(self.connection, batch), ())
 
     def _stream(self, step: Step, given: LogRanges) -> Outcome:

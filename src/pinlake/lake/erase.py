@@ -69,7 +69,7 @@ def forget_past(lake: Lake, table: str, since: int | None = None) -> None:
             lake.delete(key)
         lake.sync_names(f"{table}/{commits.LOG}")
         tables.forget(lake, table)
-    if lake.exists(table):
+    if lake.children(table):
         _sweep(lake, table)
 
 
@@ -78,10 +78,9 @@ def _sweep(lake: Lake, table: str) -> None:
     lake.sweep_drafts(table, time.time())
     snapshot = tables.snapshot(lake, table)
     live = {str(file) for file in snapshot.files} if snapshot else set()
+    draft.drop_all(lake, table)  # their commits quote values as statistics
     for name in lake.children(table):
-        if name.startswith(draft.PREFIX):  # its commit quotes values as statistics
-            lake.delete_tree(f"{table}/{name}")
-        elif name.endswith(".parquet") and str(lake.path(f"{table}/{name}")) not in live:
+        if name.endswith(".parquet") and str(lake.path(f"{table}/{name}")) not in live:
             lake.delete(f"{table}/{name}")
     lake.sync_names(table)
 

@@ -10,8 +10,9 @@ from typing import Protocol
 
 from pinlake.dataset import Dataset
 from pinlake.engine.base import Engine
-from pinlake.errors import LogLost, LogUnusable
+from pinlake.errors import LogLost, LogUnusable, SettingInvalid
 from pinlake.lake import progress
+from pinlake.lake.open import open_lake
 from pinlake.lake.store import Lake
 from pinlake.log.base import LogReader
 from pinlake.log.open import open_reader
@@ -62,7 +63,7 @@ def wait_for_log(url: str, stop: threading.Event, *, once: bool) -> bool:
 
 def check_not_lost(stage: str, home: Home, url: str) -> None:
     """Raise LogLost where a stage finds no log, and its plans tell of one."""
-    if progress.names(Lake(home.lake_url), stage):
+    if progress.names(open_lake(home), stage):
         raise LogLost(url=url, stage=stage)
 
 
@@ -71,7 +72,7 @@ def open_crew(
     stage: str, home: Home, dataset: Dataset, table: str | None
 ) -> Iterator[tuple[Lake, Crew]]:
     """Open what a stage needs and give it its tables (or one); close all of it at the end."""
-    lake, settings = Lake(home.lake_url), home.settings
+    lake, settings = open_lake(home), home.settings
     wanted = everything if table is None else table.__eq__
     url = log_url(stage, home)
     with ExitStack() as opened:
@@ -126,6 +127,9 @@ def _engine(
     stage: str, settings: Settings, lake: Lake, log: LogReader | None, dataset: Dataset
 ) -> Engine:
     if settings.engine == "spark":
+        if not lake.url.startswith("file:"):
+            reason = "Spark reads and writes a lake in a folder alone so far; take duckdb"
+            raise SettingInvalid(where="settings", name="engine", value="spark", reason=reason)
         from pinlake.engine.spark.engine import SparkEngine
         from pinlake.engine.spark.session import opened
 

@@ -15,7 +15,7 @@ from pinlake.engine.decode import Reject
 from pinlake.engine.quarantine import Rejected
 from pinlake.engine.records import Decoded
 from pinlake.engine.values import Source, Values, joined
-from pinlake.lake.store import Lake
+from pinlake.lake.file import FileLake
 from pinlake.table import Table
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ def _connected() -> Iterator[DuckDBPyConnection]:
 
 
 def _objects(lake_url: str, batches: Iterable[pa.RecordBatch]) -> Iterator[Values]:
-    lake = Lake(lake_url)
+    lake = FileLake(lake_url)
     for batch in batches:
         for key in batch.column(0).to_pylist():
             yield joined(list(inputs.read_objects(lake, [key])))

@@ -11,10 +11,10 @@ from pinlake import settings
 from pinlake.dataset import Dataset
 from pinlake.errors import HomeMissing, PinlakeError
 from pinlake.home import open_home
-from pinlake.lake.store import Lake
+from pinlake.lake.open import open_lake
 from pinlake.log.base import LogReader
 from pinlake.log.open import open_reader
-from pinlake.run.doctor import deep, engines, place, stages, tables
+from pinlake.run.doctor import deep, engines, place, s3, stages, tables
 from pinlake.run.doctor.finding import Finding
 from pinlake.run.doctor.patient import Patient
 from pinlake.run.present import Presenter
@@ -26,6 +26,7 @@ CHECKS: Mapping[str, Check] = {
     "settings": place.connector,
     "data set": place.dataset,
     "engine": engines.engine,
+    "lake": s3.lake,
     "port": place.port,
     "log's writer": place.writer,
     "disk": place.disk,
@@ -86,7 +87,7 @@ def _of_home(
     opened: ExitStack, home: Home, held: Dataset, now: Callable[[], float], *, deep: bool
 ) -> Iterator[Finding]:
     try:
-        lake = Lake(home.lake_url)
+        lake = open_lake(home)
     except (PinlakeError, OSError) as error:
         yield Finding("error", "lake", str(error), "mend the setting `lake`, or what lies there")
         return

@@ -11,6 +11,7 @@ import socket
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 from pinlake.engine.check import check_dataset
 from pinlake.errors import LogUnusable, PinlakeError
@@ -29,8 +30,9 @@ NEARLY_FULL = 0.05
 
 def writable(home: Home) -> Iterator[Finding]:
     """Try to write where the home and the lake are."""
-    lake = Path(home.lake_url.removeprefix("file://"))
-    for folder in dict.fromkeys([home.path, lake]):
+    lake = urlsplit(home.lake_url)
+    folders = [home.path, Path(unquote(lake.path))] if lake.scheme == "file" else [home.path]
+    for folder in dict.fromkeys(folders):
         if not folder.exists():
             continue
         try:
@@ -96,7 +98,7 @@ def writer(patient: Patient) -> Iterator[Finding]:
 def disk(patient: Patient) -> Iterator[Finding]:
     """Measure the disks of log and lake, and the log against its limit."""
     limits = patient.home.settings.log
-    folders = [_log_path(patient.home).parent, patient.lake.folder]
+    folders = [_log_path(patient.home).parent, patient.lake.ground]
     seen: set[int] = set()
     for folder in folders:
         if not folder.exists() or (device := folder.stat().st_dev) in seen:

@@ -142,8 +142,8 @@ def _plans(patient: Patient) -> dict[str, float]:
         for name in progress.names(patient.lake, stage):
             plans = Plans(patient.lake, stage, name)
             if (latest := plans.latest()) is not None:
-                path = patient.lake.path(f"{plans.folder}/{latest.number:020}.json")
-                found[f"the newest plan of {stage} {name}"] = path.stat().st_mtime
+                key = f"{plans.folder}/{latest.number:020}.json"
+                found[f"the newest plan of {stage} {name}"] = patient.lake.written(key)
     return found
 
 
