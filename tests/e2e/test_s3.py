@@ -163,10 +163,10 @@ def test_the_doctor_says_what_is_wrong_with_a_lake_that_cannot_be_used(s3, chang
 
 def test_maintain_compacts_and_every_row_stays(s3):
     environment = settings_of(s3)
-    for number in (88_000_001, 88_000_002):
-        with Gateway(s3.home, environment=environment) as gateway:
+    with Gateway(s3.home, environment=environment) as gateway:
+        for number in (88_000_001, 88_000_002):
             post_to_kinesis(gateway.url, "geo", geo(number))
-        run_stages(s3.home, "stream", environment=environment)
+            run_stages(s3.home, "stream", environment=environment)
     lake = s3.open()
     before = {table: rows(lake, table) for table in tables.names(lake)}
     done = pinlake("maintain", "--home", s3.home, environment=environment).stdout

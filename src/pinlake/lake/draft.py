@@ -78,12 +78,21 @@ class DraftTable:
         self._commit(rows, app_id, number, counts)
         content = self._file(1).read_bytes()
         names = [file.path for file in commits.parse(1, content).files]
-        self._lake.adopt(self._folder, names, self._table)
+        self._adopt(names)
         return Draft(content, tuple(f"{self._table}/{name}" for name in names))
 
     def close(self) -> None:
         """Delete what is left. Idempotent."""
         shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _adopt(self, names: list[str]) -> None:
+        """Give the files their places; where that fails nothing is left here for the next try."""
+        try:
+            self._lake.adopt(self._folder, names, self._table)
+        except BaseException:
+            for name in names:
+                (self._folder / name).unlink(missing_ok=True)
+            raise
 
     def _file(self, version: int) -> Path:
         return self._folder / commits.path(".", version)

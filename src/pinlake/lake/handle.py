@@ -113,7 +113,10 @@ class Handle:
 
     def checkpoint(self, version: int) -> None:
         """Write the table's state at a version, so that opening it stays cheap."""
-        self.at(version).create_checkpoint()
+        try:
+            self.at(version).create_checkpoint()
+        except OSError as error:
+            raise self._lake.failure(error) from None
         commits.sync_checkpoint(self._lake, self._table, version)
 
     def _follow(self) -> bool:
