@@ -13,7 +13,7 @@ from pinlake.errors import HomeMissing, PinlakeError
 from pinlake.home import open_home
 from pinlake.lake.store import Lake
 from pinlake.log.base import LogReader
-from pinlake.log.open import open_reader
+from pinlake.log.open import reader_of
 from pinlake.run.doctor import deep, place, stages, tables
 from pinlake.run.doctor.finding import Finding
 from pinlake.run.doctor.patient import Patient
@@ -29,6 +29,7 @@ CHECKS: Mapping[str, Check] = {
     "log's writer": place.writer,
     "disk": place.disk,
     "log": place.log,
+    "Kafka": place.kafka,
     "clock": stages.clock,
     "tables": tables.tables_open,
     "left over": tables.left_over,
@@ -108,6 +109,6 @@ def _guarded(
 def _log(opened: ExitStack, home: Home) -> LogReader | None:
     """Return the log where it can be read; the check of the log says why it cannot."""
     try:
-        return opened.enter_context(closing(open_reader(home.log_url)))
+        return opened.enter_context(closing(reader_of(home)))
     except PinlakeError:
         return None
