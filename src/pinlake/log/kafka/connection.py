@@ -14,7 +14,7 @@ from pinlake.log.kafka.msk import signed_in
 from pinlake.telemetry import logger
 
 SCHEME = "kafka://"
-ANSWER_SECONDS = 10.0
+ANSWER_SECONDS = 5.0
 """How long a broker may take to answer before it counts as not reachable."""
 
 _ADDRESS = re.compile(r"[^\s/@,]+:\d{1,5}(,[^\s/@,]+:\d{1,5})*\Z")

@@ -14,6 +14,7 @@ from pinlake.home import open_home
 from pinlake.lake.store import Lake
 from pinlake.log.base import LogReader
 from pinlake.log.open import reader_of
+from pinlake.record import Kind
 from pinlake.run.doctor import deep, place, stages, tables
 from pinlake.run.doctor.finding import Finding
 from pinlake.run.doctor.patient import Patient
@@ -109,6 +110,8 @@ def _guarded(
 def _log(opened: ExitStack, home: Home) -> LogReader | None:
     """Return the log where it can be read; the check of the log says why it cannot."""
     try:
-        return opened.enter_context(closing(reader_of(home)))
+        log = opened.enter_context(closing(reader_of(home)))
+        log.names(Kind.TOPIC)  # brokers that do not answer are awaited once, not by each check
     except PinlakeError:
         return None
+    return log
