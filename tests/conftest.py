@@ -7,6 +7,7 @@ import lakes
 import real_rows as rows_beside_the_project
 import spark_session
 from harness import s3_server
+from harness.kafka_broker import Broker
 from requirements_of_tests import require
 
 
@@ -37,6 +38,22 @@ def delta_spark(spark):
 def real_rows():
     """The real rows of each Pinterest table, as dicts in file order."""
     return rows_beside_the_project.read()
+
+
+@pytest.fixture(scope="session")
+def kafka_server(tmp_path_factory):
+    """One Kafka broker for all tests of this process; a test that kills it starts it again."""
+    pytest.importorskip("confluent_kafka", reason="confluent-kafka, our extra kafka, is missing")
+    broker = Broker(tmp_path_factory.mktemp("kafka")).start()
+    yield broker
+    broker.kill()
+
+
+@pytest.fixture
+def kafka(kafka_server):
+    """A broker without topics."""
+    kafka_server.forget_topics()
+    return kafka_server
 
 
 @pytest.fixture

@@ -115,6 +115,32 @@ class LogFull(LogFailed):
     """
 
 
+class LogBusy(LogFailed):
+    """The log takes no more for now: {reason}; nothing was acknowledged, send them again a little
+    later. Its room is queue.buffering.max.kbytes and .messages of [kafka].
+    """
+
+
+class LogUnreachable(LogFailed):
+    """Kafka at {servers} does not answer as it should: {reason}; what was not acknowledged may be
+    sent again. See whether the brokers run, and whether `topics` and [kafka] are right.
+    """
+
+
+class LogCannot(PinlakeError):
+    """Kafka cannot {what}: {do}."""
+
+
+class RecordTooLarge(PinlakeError):
+    """A record for {name} is too large for Kafka: {reason}; nothing of its request was
+    acknowledged. Send a smaller one, or raise message.max.bytes of [kafka] and of the topic.
+    """
+
+
+class ExtraMissing(PinlakeError):
+    """{what} needs a part that is not installed: pip install 'pinlake[{extra}]'."""
+
+
 class RecordsGone(PinlakeError):
     """{partition} was read up to position {after}, and in the log it begins at {beginning} now:
     {count} records, positions {first} to {last}, are gone unread.

@@ -17,6 +17,7 @@ from pinlake.errors import SettingInvalid, SettingUnknown
 
 FILE = "pinlake.toml"
 PREFIX = "PINLAKE_"
+KAFKA = "kafka://"
 
 Count = Annotated[int, Meta(ge=1)]
 Milliseconds = Annotated[int, Meta(ge=0)]
@@ -150,6 +151,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     spark: Spark = Spark()
     upkeep: Upkeep = Upkeep()
     s3: S3 = S3()
+    kafka: dict[str, str] = {}
+    """``[kafka]``: librdkafka's own settings by their own names, for ``topics = "kafka://…"``."""
 
 
 class Home(msgspec.Struct, frozen=True):
@@ -165,8 +168,15 @@ class Home(msgspec.Struct, frozen=True):
 
     @property
     def log_url(self) -> str:
-        """The log of topics, and by default of streams: ``sqlite:///<home>/log.db``."""
-        return self.settings.topics or f"sqlite:///{self.path / 'log.db'}"
+        """The embedded log, of streams and by default of topics: ``sqlite:///<home>/log.db``."""
+        topics = self.settings.topics
+        here = topics if not topics.startswith(KAFKA) else ""
+        return self.settings.streams or here or f"sqlite:///{self.path / 'log.db'}"
+
+    @property
+    def topics_url(self) -> str:
+        """The log of topics: ``kafka://host:9092``, or the embedded one."""
+        return self.settings.topics or self.log_url
 
     @property
     def lake_url(self) -> str:
@@ -219,10 +229,10 @@ def _anchored(settings: Settings, folder: Path) -> Settings:
 
 
 def _check_streams(home: Home) -> None:
-    """Refuse a log of their own for streams: the gateway would append them to the topics'."""
-    streams = home.settings.streams
-    if streams and streams != home.log_url:
-        reason = "topics and streams are in one log; leave it empty"
+    """Refuse a second embedded log, and streams in Kafka."""
+    streams, topics = home.settings.streams, home.settings.topics
+    if streams and (streams.startswith(KAFKA) or not topics.startswith((KAFKA, streams))):
+        reason = "topics and streams are in one embedded log, or topics in Kafka; leave it empty"
         raise SettingInvalid(where="settings", name="streams", value=streams, reason=reason)
 
 
@@ -256,10 +266,22 @@ def _from_file(path: Path) -> dict[str, Any]:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingInvalid(where=path, name="file", value=path.name, reason=error) from error
     known = variables()
+    kafka = values.pop("kafka", {})
     for name in _dotted(values):
         if name not in known:
             _unknown(str(path), name, list(known))
-    return values
+    if not isinstance(kafka, dict):
+        reason = "it is a table of librdkafka's settings"
+        raise SettingInvalid(where=path, name="kafka", value="***", reason=reason)
+    return values | {"kafka": {name: _text(kafka, name) for name in _dotted(kafka)}}
+
+
+def _text(table: Mapping[str, Any], name: str) -> str:
+    """Return a setting of ``[kafka]`` as text, whether its name was quoted or not."""
+    found: Any = table
+    for part in [name] if name in table else name.split("."):
+        found = found[part]
+    return str(found).lower() if isinstance(found, bool) else str(found)
 
 
 def _dotted(values: Mapping[str, Any], prefix: str = "") -> list[str]:
@@ -270,9 +292,13 @@ def _dotted(values: Mapping[str, Any], prefix: str = "") -> list[str]:
 
 
 def _merge_environment(values: dict[str, Any], environment: Mapping[str, str]) -> None:
-    known = {environment_name(name): name for name in variables()}
+    known = {environment_name(name): name for name in variables() if name != "kafka"}
     for variable, text in environment.items():
         if not variable.startswith(PREFIX) or variable in RESERVED:
+            continue
+        if variable.startswith(PREFIX + "KAFKA_"):
+            option = variable.removeprefix(PREFIX + "KAFKA_").lower().replace("_", ".")
+            values.setdefault("kafka", {})[option] = text
             continue
         if variable not in known:
             _unknown("environment", variable, list(known))

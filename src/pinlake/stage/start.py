@@ -15,8 +15,8 @@ from pinlake.lake import progress
 from pinlake.lake.open import open_lake
 from pinlake.lake.store import Lake
 from pinlake.log.base import LogReader
-from pinlake.log.open import open_reader
-from pinlake.settings import Home, Settings
+from pinlake.log.open import open_reader, reader_of, topics_reader_of
+from pinlake.settings import KAFKA, Home, Settings
 from pinlake.stage.clean import Clean
 from pinlake.stage.connector.configuration import connector_of
 from pinlake.stage.load import Load
@@ -46,16 +46,19 @@ def period(stage: str, settings: Settings) -> float:
 
 def log_url(stage: str, home: Home) -> str | None:
     """Return the log that a stage reads, or None where it reads none."""
-    return home.log_url if stage in {"sink", "stream"} else None
+    if stage == "sink":
+        return home.topics_url
+    return home.log_url if stage == "stream" else None
 
 
 def wait_for_log(url: str, stop: threading.Event, *, once: bool) -> bool:
     """Wait until there is a log to read; False where the wait was stopped.
 
-    Nobody waits ``once``: where there is no log there is nothing to do, and a
-    file that is no log raises LogUnusable.
+    Kafka counts as there: its tables are tried again until it answers. Nobody
+    waits ``once``: where there is no log there is nothing to do, and a file that
+    is no log raises LogUnusable.
     """
-    while not _readable(url, once=once):
+    while not (url.startswith(KAFKA) or _readable(url, once=once)):
         if once or stop.wait(WAIT_SECONDS):
             return False
     return True
@@ -74,9 +77,8 @@ def open_crew(
     """Open what a stage needs and give it its tables (or one); close all of it at the end."""
     lake, settings = open_lake(home), home.settings
     wanted = everything if table is None else table.__eq__
-    url = log_url(stage, home)
     with ExitStack() as opened:
-        log = opened.enter_context(closing(open_reader(url))) if url else None
+        log = opened.enter_context(closing(_log(stage, home))) if log_url(stage, home) else None
         if stage == "sink":
             assert log is not None
             yield lake, Sink(lake, log, connector_of(settings.sink), _of_table(dataset, wanted))
@@ -95,6 +97,10 @@ def open_crew(
                 source_url=home.source_url,
             ),
         )
+
+
+def _log(stage: str, home: Home) -> LogReader:
+    return topics_reader_of(home) if stage == "sink" else reader_of(home)
 
 
 def _engine_crew(

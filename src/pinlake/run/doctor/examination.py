@@ -13,7 +13,8 @@ from pinlake.errors import HomeMissing, PinlakeError
 from pinlake.home import open_home
 from pinlake.lake.open import open_lake
 from pinlake.log.base import LogReader
-from pinlake.log.open import open_reader
+from pinlake.log.open import reader_of
+from pinlake.record import Kind
 from pinlake.run.doctor import deep, engines, place, s3, stages, tables
 from pinlake.run.doctor.finding import Finding
 from pinlake.run.doctor.patient import Patient
@@ -31,6 +32,7 @@ CHECKS: Mapping[str, Check] = {
     "log's writer": place.writer,
     "disk": place.disk,
     "log": place.log,
+    "Kafka": place.kafka,
     "clock": stages.clock,
     "tables": tables.tables_open,
     "left over": tables.left_over,
@@ -110,6 +112,8 @@ def _guarded(
 def _log(opened: ExitStack, home: Home) -> LogReader | None:
     """Return the log where it can be read; the check of the log says why it cannot."""
     try:
-        return opened.enter_context(closing(open_reader(home.log_url)))
+        log = opened.enter_context(closing(reader_of(home)))
+        log.names(Kind.TOPIC)  # brokers that do not answer are awaited once, not by each check
     except PinlakeError:
         return None
+    return log

@@ -68,6 +68,8 @@ def retention(patient: Patient) -> Iterator[Finding]:
     sunk = connector_of(patient.home.settings.sink).takes
     floor = floor_of(patient.home, patient.dataset, sunk)
     hours = {Kind.TOPIC: limits.retention_hours, Kind.STREAM: limits.stream_retention_hours}
+    if patient.home.topics_url != patient.home.log_url:
+        hours[Kind.TOPIC] = 0  # Kafka forgets by its own retention
     for kind in Kind:
         for name in log.names(kind) if hours[kind] else ():
             yield from _kept(patient, log, floor, LogName(kind, name), hours[kind])
@@ -131,6 +133,8 @@ def _records(log: LogReader | None) -> dict[str, float]:
                 if state.end > state.beginning:
                     partition = Partition(LogName(kind, name), state.number)
                     batch = log.read(partition, state.end - 2, 1)
+                    if not len(batch):  # Kafka's mark of a transaction stands there
+                        continue
                     found[f"the newest record of {partition}"] = max(batch.times) / 1000
     return found
 
