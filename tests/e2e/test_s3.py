@@ -158,6 +158,7 @@ def test_the_doctor_says_what_is_wrong_with_a_lake_that_cannot_be_used(s3, chang
     assert found["severity"] == "error"
     assert told in found["what"]
     assert found["do"]
+    assert KEYS["AWS_ACCESS_KEY_ID"] not in done.stdout + done.stderr
     assert "secret" not in (done.stdout + done.stderr).replace("AWS_SECRET_ACCESS_KEY", "")
 
 

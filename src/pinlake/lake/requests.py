@@ -21,6 +21,7 @@ from pinlake.errors import LakeFailed
 
 T = TypeVar("T")
 
+_WORDS = re.compile(r"<(?:Code|Message)>([^<]*)<")
 _WRONG = re.compile(r"status code: 4(?!08|09|29)")
 """All of 4xx but a timeout, a conflict and too many requests."""
 
@@ -87,8 +88,10 @@ class Asking:
 
 
 def reason(error: BaseException) -> str:
-    """Return what an error says, without the dump that follows it."""
-    text = str(error).partition("\n\nDebug source")[0]
+    """Return what an error says; of S3's own words the code and message, for more may be secret."""
+    text, xml, body = str(error).partition("\n\nDebug source")[0].partition("<")
+    if xml:
+        text += ", ".join(_WORDS.findall(body))
     return " ".join(text.split()) or type(error).__name__
 
 
