@@ -6,7 +6,7 @@ import pytest
 import lakes
 import real_rows as rows_beside_the_project
 import spark_session
-from harness import s3_server
+from harness import database_servers, s3_server
 from harness.kafka_broker import Broker
 from requirements_of_tests import require
 
@@ -79,3 +79,31 @@ def place(request, tmp_path):
     if request.param == "file":
         return lakes.file_place(tmp_path)
     return lakes.s3_place(request.getfixturevalue("s3_endpoint"), tmp_path)
+
+
+@pytest.fixture(scope="session")
+def mariadb_server(tmp_path_factory):
+    """The URL of a MariaDB that runs."""
+    with database_servers.mariadb(tmp_path_factory.mktemp("mariadb")) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def postgres_server(tmp_path_factory):
+    """The URL of a PostgreSQL that runs."""
+    with database_servers.postgres(tmp_path_factory.mktemp("postgres")) as url:
+        yield url
+
+
+@pytest.fixture
+def mariadb(mariadb_server):
+    """The URL of an empty MariaDB database."""
+    with database_servers.empty_database(mariadb_server) as url:
+        yield url
+
+
+@pytest.fixture
+def postgres(postgres_server):
+    """The URL of an empty PostgreSQL database."""
+    with database_servers.empty_database(postgres_server) as url:
+        yield url

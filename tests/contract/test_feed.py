@@ -3,13 +3,13 @@
 import json
 import os
 import shutil
-import sqlite3
 from pathlib import Path
 
 import pytest
 
 from pinlake.errors import SourceChanged, SourceFailed
 from pinlake.source import files, rows
+from pinlake.source.connection import connect
 from pinlake.source.feed import open_feed
 from pinlake.table import Column, DatabaseOrigin, FileOrigin, Table
 
@@ -72,22 +72,30 @@ class LinesPlace(CsvPlace):
 
 
 class DatabasePlace:
-    """A table of an SQLite database."""
+    """A table of a database."""
 
     kind, new_piece = "database", False
 
-    def __init__(self, folder):
-        self.path = folder / "source.db"
+    def __init__(self, folder, url=""):
+        self.opened = []
+        self.folder, self.url = folder, url or f"sqlite:///{folder / 'source.db'}"
         self.table = Table("t", columns=COLUMNS, origin=DatabaseOrigin(), source_table="t_data")
-        self.run("CREATE TABLE t_data (ind INTEGER PRIMARY KEY, name TEXT)")
+        self.run("CREATE TABLE t_data (ind INTEGER PRIMARY KEY, name VARCHAR(20))")
 
     def run(self, sql, *rows):
-        with sqlite3.connect(self.path) as connection:
-            connection.executemany(sql, rows) if rows else connection.execute(sql)
-        connection.close()
+        engine = connect(self.url)
+        mark = "?" if engine.dialect.paramstyle == "qmark" else "%s"
+        with engine.begin() as connection:
+            connection.exec_driver_sql(sql.replace("?", mark), *([list(rows)] if rows else []))
+        engine.dispose()
 
     def open(self):
-        return open_feed(self.table, self.path.parent, f"sqlite:///{self.path}")
+        self.opened.append(open_feed(self.table, self.folder, self.url))
+        return self.opened[-1]
+
+    def close(self):
+        for feed in self.opened:
+            feed.close()
 
     def add(self, numbers, piece="a"):
         self.run("INSERT INTO t_data VALUES (?, ?)", *((n, f"n\n{n}") for n in numbers))
@@ -99,11 +107,19 @@ class DatabasePlace:
         return {"ind": number, "name": f"n\n{number}"}
 
 
-@pytest.fixture(params=[CsvPlace, LinesPlace, DatabasePlace], ids=lambda each: each.kind)
+PLACES = {"csv": CsvPlace, "jsonl": LinesPlace, "sqlite": DatabasePlace}
+
+
+@pytest.fixture(params=[*PLACES, "mariadb", "postgres"])
 def place(request, tmp_path, monkeypatch):
     monkeypatch.setattr(files, "STRETCH_BYTES", 200)
     monkeypatch.setattr(rows, "STRETCH_ROWS", 7)
-    return request.param(tmp_path)
+    if request.param in PLACES:
+        yield PLACES[request.param](tmp_path)
+        return
+    place = DatabasePlace(tmp_path, request.getfixturevalue(request.param))
+    yield place
+    place.close()
 
 
 def planned(feed, done=None):
@@ -185,6 +201,8 @@ def test_a_source_that_is_not_there_is_said(place, tmp_path):
     (stretch, *_) = planned(place.open())
     for path in tmp_path.iterdir():
         shutil.rmtree(path) if path.is_dir() else path.unlink()
+    if place.kind == "database" and not place.url.startswith("sqlite"):
+        place.run("DROP TABLE t_data")
     with pytest.raises(SourceFailed):
         place.open().read(stretch)
 
@@ -282,7 +300,7 @@ def test_database_values_are_written_as_the_producer_posts_them(tmp_path):
     place.run("CREATE TABLE odd (id INTEGER PRIMARY KEY, at DATETIME, b BLOB, r REAL, n TEXT)")
     place.run("INSERT INTO odd VALUES (1, '2018-03-01 12:00:00', x'00ff', 0.5, NULL)")
     table = Table("t", columns=COLUMNS, origin=DatabaseOrigin(), source_table="odd")
-    feed = open_feed(table, tmp_path, f"sqlite:///{place.path}")
+    feed = open_feed(table, tmp_path, place.url)
     assert read(feed, planned(feed)) == [
         {"id": 1, "at": "2018-03-01 12:00:00", "b": "AP8=", "r": 0.5, "n": None}
     ]

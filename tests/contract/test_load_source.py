@@ -129,7 +129,7 @@ def test_many_plans_take_what_one_would(template, tmp_path):
     home, dataset = open_home(folder)
     report = once("load", home, dataset)
     assert (report.rows, report.quarantined) == (2 * COUNT, 4)
-    assert report.steps == 6
+    assert report.steps == 9
     assert once("load", home, dataset).steps == 0
     once("clean", home, dataset)
     assert rows_of(home, "clean/part") == [(number,) for number in range(COUNT)]

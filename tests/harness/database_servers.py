@@ -7,10 +7,12 @@ import shutil
 import socket
 import subprocess
 import time
+import uuid
 
 import pytest
 
 from harness.free_port import free_port
+from pinlake.source.connection import connect
 from requirements_of_tests import require
 
 
@@ -36,7 +38,7 @@ def mariadb(folder):
             "mariadb", "--no-defaults", f"--socket={folder / 's'}", "-e",
             "CREATE DATABASE pinterest_data CHARACTER SET utf8mb4;"
             "CREATE USER 'reader'@'127.0.0.1' IDENTIFIED BY 's3cret';"
-            "GRANT ALL ON pinterest_data.* TO 'reader'@'127.0.0.1'",
+            "GRANT ALL ON *.* TO 'reader'@'127.0.0.1'",
         )  # fmt: skip
         yield f"mysql://reader:s3cret@127.0.0.1:{port}/pinterest_data"
 
@@ -61,6 +63,24 @@ def postgres(folder):
     with _ended(server):
         _wait_for(port, server)
         yield f"postgres://reader:s3cret@127.0.0.1:{port}/postgres"
+
+
+@contextlib.contextmanager
+def empty_database(server):
+    """Make a database of its own on a server that runs, and yield its URL."""
+    name = f"d{uuid.uuid4().hex}"
+    _run_sql(server, f"CREATE DATABASE {name}")
+    try:
+        yield f"{server.rpartition('/')[0]}/{name}"
+    finally:
+        _run_sql(server, f"DROP DATABASE {name}")
+
+
+def _run_sql(url, sql):
+    engine = connect(url).execution_options(isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.exec_driver_sql(sql)
+    engine.dispose()
 
 
 def _as_user(folder):

@@ -41,6 +41,22 @@ def test_what_is_no_url_is_refused_with_an_example(url):
     assert SECRET not in str(refused.value)
 
 
+def test_a_password_with_an_at_sign_is_refused_and_no_part_of_it_shown():
+    url = f"mysql://u:some@{SECRET}@host/data"
+    with pytest.raises(SourceFailed, match=r"more than one @.*%40") as refused:
+        DatabaseSource(url)
+    assert SECRET not in str(refused.value)
+
+
+def test_an_option_that_the_driver_does_not_know_is_named():
+    with (
+        DatabaseSource("mysql://u:s3cr3t@127.0.0.1/d?frob=1") as source,
+        pytest.raises(SourceFailed, match="knows no option 'frob'") as refused,
+    ):
+        source.count("pinterest_data")
+    assert SECRET not in str(refused.value)
+
+
 def test_an_unknown_database_is_refused_with_the_known_ones():
     with pytest.raises(SourceFailed, match="no dialect 'paper'; use sqlite, mysql, postgresql"):
         connect("paper://desk")
@@ -50,6 +66,9 @@ def test_an_unknown_database_is_refused_with_the_known_ones():
     ("url", "driver", "extra"),
     [
         ("mysql://h/d", "pymysql", "mysql"),
+        ("mysql+pymysql://h/d", "pymysql", "mysql"),
+        ("mariadb+pymysql://h/d", "pymysql", "mysql"),
+        ("postgresql+psycopg://h/d", "psycopg", "postgres"),
         ("mariadb://h/d", "pymysql", "mysql"),
         ("postgresql://h/d", "psycopg", "postgres"),
         ("postgres://h/d", "psycopg", "postgres"),

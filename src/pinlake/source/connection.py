@@ -5,19 +5,28 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
-from sqlalchemy import URL, Engine, create_engine, make_url
+from sqlalchemy import URL, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
 
 from pinlake.errors import LibraryMissing, SourceFailed
 
+_MYSQL = ("mysql+pymysql", "A MySQL source", "pymysql", "mysql")
+_MARIADB = ("mariadb+pymysql", "A MariaDB source", "pymysql", "mysql")
+_POSTGRES = ("postgresql+psycopg", "A PostgreSQL source", "psycopg", "postgres")
 DRIVERS = {
-    "mysql": ("mysql+pymysql", "A MySQL source", "pymysql", "mysql"),
-    "mariadb": ("mariadb+pymysql", "A MariaDB source", "pymysql", "mysql"),
-    "postgresql": ("postgresql+psycopg", "A PostgreSQL source", "psycopg", "postgres"),
-    "postgres": ("postgresql+psycopg", "A PostgreSQL source", "psycopg", "postgres"),
+    "mysql": _MYSQL,
+    "mysql+pymysql": _MYSQL,
+    "mariadb": _MARIADB,
+    "mariadb+pymysql": _MARIADB,
+    "postgresql": _POSTGRES,
+    "postgresql+psycopg": _POSTGRES,
+    "postgres": _POSTGRES,
 }
 """By the URL's scheme: SQLAlchemy's dialect and driver, and what to install for it."""
+CONNECT_SECONDS = 10
+"""How long a server may take to answer at first; ``connect_timeout`` in the URL says otherwise."""
 MASK = "***"
 
 
@@ -30,8 +39,8 @@ def connect(url: str) -> Engine:
     parsed = _parse(url)
     dialect, feature, library, extra = DRIVERS.get(parsed.drivername, (None, "", "", ""))
     try:
-        return create_engine(
-            parsed.set(drivername=dialect) if dialect else parsed,
+        engine = create_engine(
+            _patient(parsed.set(drivername=dialect)) if dialect else parsed,
             hide_parameters=True,
             pool_pre_ping=parsed.get_backend_name() != "sqlite",
         )
@@ -42,6 +51,9 @@ def connect(url: str) -> Engine:
     except NoSuchModuleError as error:
         reason = f"SQLAlchemy knows no dialect {parsed.drivername!r}; use sqlite, mysql, postgresql"
         raise SourceFailed(url=shown_url(url), reason=reason) from error
+    if dialect:
+        event.listen(engine, "connect", _of_postgres if dialect == _POSTGRES[0] else _of_mysql)
+    return engine
 
 
 def shown_url(url: str) -> str:
@@ -49,6 +61,8 @@ def shown_url(url: str) -> str:
     try:
         parsed = make_url(url)
     except (ArgumentError, ValueError):
+        return MASK
+    if "@" in (parsed.host or ""):  # what is behind the first @ may be of the password
         return MASK
     secret = {name: MASK for name in parsed.query if "pass" in name.lower()}
     return parsed.update_query_dict(secret).render_as_string(hide_password=True)
@@ -71,14 +85,42 @@ def failures(url: str) -> Iterator[None]:
         raise SourceFailed(url=shown_url(url), reason=_advice(error)) from error
     except SQLAlchemyError as error:
         raise SourceFailed(url=shown_url(url), reason=error) from error
+    except TypeError as error:  # what pymysql says to an option that it does not know
+        if "unexpected keyword argument" not in str(error):
+            raise
+        option = str(error).rpartition(" ")[2]
+        reason = f"the driver knows no option {option}: take it out of the URL"
+        raise SourceFailed(url=shown_url(url), reason=reason) from error
+
+
+def _patient(url: URL) -> URL:
+    """Return a server's URL with an end to the wait for an answer."""
+    given = "connect_timeout" in url.query
+    return url if given else url.update_query_dict({"connect_timeout": str(CONNECT_SECONDS)})
+
+
+def _of_mysql(connection: Any, _record: Any) -> None:
+    """Have TIMESTAMP columns told in UTC, whatever the server's own zone."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET time_zone = '+00:00'")
+
+
+def _of_postgres(connection: Any, _record: Any) -> None:
+    from pinlake.source.postgres import settle
+
+    settle(connection)
 
 
 def _parse(url: str) -> URL:
     try:
-        return make_url(url)
+        parsed = make_url(url)
     except (ArgumentError, ValueError) as error:
         reason = "this is no SQLAlchemy URL, such as mysql://user:password@host/pinterest_data"
         raise SourceFailed(url=shown_url(url), reason=reason) from error
+    if "@" in (parsed.host or ""):
+        reason = "it has more than one @: write those of user and password as %40"
+        raise SourceFailed(url=shown_url(url), reason=reason)
+    return parsed
 
 
 ADVICE = (

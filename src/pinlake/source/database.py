@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import Any, Self
 
 import msgspec
-from sqlalchemy import ColumnElement, Select, column, func, inspect, select, text
+from sqlalchemy import ColumnElement, Select, and_, column, func, inspect, or_, select, text
 from sqlalchemy import table as named
 from sqlalchemy.exc import NoSuchTableError
 
@@ -23,13 +23,15 @@ class Order(msgspec.Struct, frozen=True):
     """How a table is ordered.
 
     ``columns``: the primary key, else the first column, else (where that repeats)
-    all columns. ``dense_from``: the key of offset 0 where the key is a gapless run
-    of whole numbers, so that offset n has key ``dense_from + n``; None elsewhere.
+    all columns; ``unique`` unless it is the last of these. ``dense_from``: the key
+    of offset 0 where the key is a gapless run of whole numbers, so that offset n has
+    key ``dense_from + n``; None elsewhere.
     """
 
     columns: tuple[str, ...]
     count: int
     dense_from: int | None = None
+    unique: bool = True
 
 
 class DatabaseSource:
@@ -72,9 +74,26 @@ class DatabaseSource:
         """
         query = self._from(table, self._order(table), first)
         with failures(self._url), self._engine.connect() as connection:
-            result = connection.execution_options(yield_per=CHUNK).execute(query)
-            for row in result.mappings():
-                yield dict(row)
+            streamed = connection.execution_options(yield_per=CHUNK)
+            with streamed.execute(query) as result:
+                yield from map(dict, result.mappings())
+
+    def stretch(self, table: str, first: int, count: int) -> Iterator[Row]:
+        """Yield up to ``count`` rows from offset ``first`` on, by a range of the key.
+
+        The key at ``first`` is looked up in the key's index, rows before it are not
+        read. Raises SourceFailed for a table whose rows no key tells apart.
+        """
+        order = self._order(table)
+        if not order.unique:
+            self._without_key(table, order)
+        query = self._ranged(table, order, first)
+        if query is None:
+            return
+        with failures(self._url), self._engine.connect() as connection:
+            streamed = connection.execution_options(yield_per=CHUNK)
+            with streamed.execute(query.limit(count)) as result:
+                yield from map(dict, result.mappings())
 
     def rows_at(self, table: str, offsets: Sequence[int]) -> list[Row]:
         """Return the rows at these offsets, one for each and in their order.
@@ -109,6 +128,20 @@ class DatabaseSource:
         if order.dense_from is not None:
             return query.where(column(order.columns[0]) >= order.dense_from + first)
         return query.offset(first) if first else query
+
+    def _ranged(self, table: str, order: Order, first: int) -> Select[Any] | None:
+        """Return the rows from an offset on; None where there are none."""
+        if order.dense_from is not None or not first:
+            return self._from(table, order, first)
+        keys: tuple[ColumnElement[Any], ...] = tuple(map(column, order.columns))
+        at = select(*keys).select_from(named(table)).order_by(*keys).offset(first).limit(1)
+        found = self._fetch(at)
+        if not found:
+            return None
+        values = [found[0][each] for each in order.columns]
+        if any(isinstance(value, float) for value in values):
+            return self._from(table, order, first)  # no float comes back equal for certain
+        return _all_of(table).where(_not_before(keys, values)).order_by(*keys)
 
     def _fetch(self, query: Select[Any]) -> list[Row]:
         with failures(self._url), self._engine.connect() as connection:
@@ -149,7 +182,7 @@ class DatabaseSource:
             table, func.count(), distinct, func.min(at), func.max(at)
         )
         if differing != count:
-            return Order(columns, count)
+            return Order(columns, count, unique=False)
         dense = count > 0 and type(least) is int and most - least + 1 == count
         return Order((key,), count, least if dense else None)
 
@@ -157,12 +190,29 @@ class DatabaseSource:
         with self._engine.connect() as connection:
             return tuple(connection.execute(select(*values).select_from(named(table))).one())
 
+    def _without_key(self, table: str, order: Order) -> None:
+        reason = (
+            f"{table} has no primary key and its first column {order.columns[0]} repeats or is "
+            "NULL, so that no order of its rows is certain: give it a primary key, or name a "
+            "view whose first column is unique"
+        )
+        raise SourceFailed(url=self.shown_url, reason=reason)
+
     def _too_short(self, table: str, offset: int) -> None:
         reason = (
             f"{table} has {self.count(table)} rows and none at offset {offset}: "
             f"make more with `pinlake sample --rows {offset + 1}`"
         )
         raise SourceFailed(url=self.shown_url, reason=reason)
+
+
+def _not_before(keys: Sequence[ColumnElement[Any]], values: Sequence[Any]) -> ColumnElement[bool]:
+    """Return ``keys >= values``, written out so that every database reads a range of an index."""
+    key, value = keys[0], values[0]
+    least: ColumnElement[bool] = key >= value
+    if len(keys) == 1:
+        return least
+    return and_(least, or_(key > value, _not_before(keys[1:], values[1:])))
 
 
 def _all_of(table: str) -> Select[Any]:
