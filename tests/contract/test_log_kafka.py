@@ -8,6 +8,7 @@ from contextlib import closing
 
 import pytest
 
+from harness.pipeline import wait_until
 from pinlake.errors import (
     LogBusy,
     LogCannot,
@@ -53,13 +54,19 @@ def in_transaction(broker, name, values, *, commit):
     (producer.commit_transaction if commit else producer.abort_transaction)(30)
 
 
+def ended(reader):
+    return reader.describe(PINS).partitions[0].end
+
+
 def test_every_range_is_read_over_the_gaps_of_transactions(kafka, log, reader):
     log.append(FIRST, [Record(b"0"), Record(b"1")])
     in_transaction(kafka, "pins", [b"2"], commit=True)  # 3 is its mark
+    wait_until(lambda: ended(reader) == 4)  # a broker writes the mark after it has answered
     in_transaction(kafka, "pins", [b"gone", b"gone"], commit=False)  # 4 and 5, 6 is its mark
+    wait_until(lambda: ended(reader) == 7)
     log.append(FIRST, [Record(b"7")])
     in_transaction(kafka, "pins", [b"8"], commit=True)  # 9 is its mark
-    assert reader.describe(PINS).partitions[0].end == 10
+    wait_until(lambda: ended(reader) == 10)
     there = {0, 1, 2, 7, 8}
     bounds = (None, 0, 1, 3, 6, 8, 99)
     for after, upto in itertools.product(bounds, bounds):
@@ -81,6 +88,7 @@ def test_what_is_behind_an_open_transaction_waits_for_its_end(kafka, log, reader
     log.append(FIRST, [Record(b"behind")])
     assert len(reader.read(FIRST, None, EVERYTHING)) == 0
     producer.commit_transaction(30)
+    wait_until(lambda: len(reader.read(FIRST, None, EVERYTHING)) > 0)
     assert reader.read(FIRST, None, EVERYTHING).values.values() == [b"in doubt", b"behind"]
 
 
