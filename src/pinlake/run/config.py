@@ -9,7 +9,9 @@ from typing import Any
 from pinlake import settings
 from pinlake.run.present import Presenter
 
-PASSWORD = re.compile(r"(?<=://)([^:/@]*):[^@]*@")
+PASSWORD = re.compile(r"(?<=://)([^:/@]*):.*@")
+"""To the last @: one in front of it is of the password too."""
+SECRET = re.compile(r"([?&][^=&]*(?:pass|secret|token)[^=&]*=)[^&]*", re.IGNORECASE)
 
 
 def show_config(path: Path | None, *, json: bool) -> None:
@@ -41,4 +43,6 @@ def value_of(home: settings.Home, name: str) -> Any:
 
 def masked(value: Any) -> Any:
     """Return a value with the password of a URL in it masked."""
-    return PASSWORD.sub(r"\1:***@", value) if isinstance(value, str) else value
+    if not isinstance(value, str):
+        return value
+    return SECRET.sub(r"\1***", PASSWORD.sub(r"\1:***@", value))

@@ -14,7 +14,7 @@ from pinlake.home import open_home
 from pinlake.lake.store import Lake
 from pinlake.log.base import LogReader
 from pinlake.log.open import open_reader
-from pinlake.run.doctor import deep, place, stages, tables
+from pinlake.run.doctor import deep, place, sources, stages, tables
 from pinlake.run.doctor.finding import Finding
 from pinlake.run.doctor.patient import Patient
 from pinlake.run.present import Presenter
@@ -29,6 +29,7 @@ CHECKS: Mapping[str, Check] = {
     "log's writer": place.writer,
     "disk": place.disk,
     "log": place.log,
+    "source": sources.source,
     "clock": stages.clock,
     "tables": tables.tables_open,
     "left over": tables.left_over,
