@@ -38,7 +38,7 @@ def mariadb(folder):
             "mariadb", "--no-defaults", f"--socket={folder / 's'}", "-e",
             "CREATE DATABASE pinterest_data CHARACTER SET utf8mb4;"
             "CREATE USER 'reader'@'127.0.0.1' IDENTIFIED BY 's3cret';"
-            "GRANT ALL ON *.* TO 'reader'@'127.0.0.1'",
+            "GRANT ALL ON *.* TO 'reader'@'127.0.0.1' WITH GRANT OPTION",
         )  # fmt: skip
         yield f"mysql://reader:s3cret@127.0.0.1:{port}/pinterest_data"
 

@@ -190,9 +190,9 @@ def _source_url(home: Home, to: str | None) -> str:
     """Return the source's URL; a password on the command line would stand in the process list."""
     if to is None:
         return home.source_url
-    from sqlalchemy import make_url
+    from pinlake.source.connection import has_password
 
-    if make_url(to).password is not None:
+    if has_password(to):
         raise typer.BadParameter(
             "a password on the command line can be read by everyone on this machine: "
             "set PINLAKE_SOURCE, or `source` in pinlake.toml, and leave --to away"

@@ -10,7 +10,9 @@ from pinlake import settings
 from pinlake.log.kafka.connection import is_shown
 from pinlake.run.present import Presenter
 
-PASSWORD = re.compile(r"(?<=://)([^:/@]*):[^@]*@")
+PASSWORD = re.compile(r"(?<=://)([^:/@]*):.*@")
+"""To the last @: one in front of it is of the password too."""
+SECRET = re.compile(r"([?&][^=&]*(?:pass|secret|token)[^=&]*=)[^&]*", re.IGNORECASE)
 
 
 def show_config(path: Path | None, *, json: bool) -> None:
@@ -41,7 +43,9 @@ def value_of(home: settings.Home, name: str) -> Any:
 
 
 def masked(value: Any) -> Any:
-    """Return a value with the password of a URL in it masked, and of [kafka] all but its pace."""
+    """Return a value with a URL's password and secrets masked, and of [kafka] all but its pace."""
     if isinstance(value, dict):
         return {name: text if is_shown(name) else "***" for name, text in value.items()}
-    return PASSWORD.sub(r"\1:***@", value) if isinstance(value, str) else value
+    if not isinstance(value, str):
+        return value
+    return SECRET.sub(r"\1***", PASSWORD.sub(r"\1:***@", value))

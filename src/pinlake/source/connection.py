@@ -68,6 +68,12 @@ def shown_url(url: str) -> str:
     return parsed.update_query_dict(secret).render_as_string(hide_password=True)
 
 
+def has_password(url: str) -> bool:
+    """Tell whether a URL holds a secret, wherever in it. Raises SourceFailed."""
+    parsed = _parse(url)
+    return parsed.password is not None or any("pass" in name.lower() for name in parsed.query)
+
+
 def sqlite_path(url: str) -> Path | None:
     """Return the file of an SQLite URL; None for another database or one in memory."""
     parsed = _parse(url)
@@ -130,6 +136,8 @@ ADVICE = (
     ("unable to open database file", "does its folder exist, and may it be written to?"),
     ("locked", "another program writes to it: wait for it and try again"),
     ("refused", "is the database running, and are host and port right?"),
+    ("command denied", "grant this user SELECT on it"),
+    ("permission denied", "grant this user SELECT on it"),
     ("denied", "check user and password in PINLAKE_SOURCE"),
     ("authentication", "check user and password in PINLAKE_SOURCE"),
 )

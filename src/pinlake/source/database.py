@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from datetime import UTC
 from types import TracebackType
 from typing import Any, Self
 
@@ -34,6 +35,22 @@ class Order(msgspec.Struct, frozen=True):
     unique: bool = True
 
 
+class Key(msgspec.Struct, frozen=True):
+    """What a table is ordered by: whether it tells rows apart, and an index begins with it."""
+
+    columns: tuple[str, ...]
+    unique: bool
+    indexed: bool
+
+
+class Server(msgspec.Struct, frozen=True):
+    """What a database says of itself; ``clock`` in seconds since the epoch, None: it is ours."""
+
+    product: str
+    version: str
+    clock: float | None
+
+
 class DatabaseSource:
     """The tables of one database.
 
@@ -62,6 +79,31 @@ class DatabaseSource:
     def close(self) -> None:
         """Close every connection."""
         self._engine.dispose()
+
+    def server(self) -> Server:
+        """Return what the database says of itself. Raises SourceFailed."""
+        self._must_exist()
+        with failures(self._url), self._engine.connect() as connection:
+            dialect = connection.dialect
+            now = None
+            if dialect.name in {"mysql", "mariadb", "postgresql"}:
+                now = connection.execute(select(func.current_timestamp())).scalar_one()
+        is_mariadb = getattr(dialect, "is_mariadb", False)
+        version = ".".join(map(str, dialect.server_version_info or ()))
+        clock = now.replace(tzinfo=UTC).timestamp() if now else None
+        return Server("mariadb" if is_mariadb else dialect.name, version, clock)
+
+    def key(self, table: str) -> Key:
+        """Return what a table is ordered by. Raises SourceFailed."""
+        order = self._order(table)
+        with failures(self._url):
+            known = inspect(self._engine)
+            indexes: list[Sequence[str | None]] = [
+                known.get_pk_constraint(table)["constrained_columns"],
+                *(each["column_names"] for each in known.get_indexes(table)),
+            ]
+        indexed = any(tuple(each[: len(order.columns)]) == order.columns for each in indexes)
+        return Key(order.columns, order.unique, indexed)
 
     def count(self, table: str) -> int:
         """Return how many rows a table had when it was first touched."""

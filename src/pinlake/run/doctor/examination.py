@@ -15,7 +15,7 @@ from pinlake.lake.open import open_lake
 from pinlake.log.base import LogReader
 from pinlake.log.open import reader_of
 from pinlake.record import Kind
-from pinlake.run.doctor import deep, engines, place, s3, stages, tables
+from pinlake.run.doctor import deep, engines, place, s3, sources, stages, tables
 from pinlake.run.doctor.finding import Finding
 from pinlake.run.doctor.patient import Patient
 from pinlake.run.present import Presenter
@@ -33,6 +33,7 @@ CHECKS: Mapping[str, Check] = {
     "disk": place.disk,
     "log": place.log,
     "Kafka": place.kafka,
+    "source": sources.source,
     "clock": stages.clock,
     "tables": tables.tables_open,
     "left over": tables.left_over,
