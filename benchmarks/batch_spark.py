@@ -86,12 +86,12 @@ def timed_batch(home: Path) -> None:
     import load_clean
 
     from pinlake import dataset
-    from pinlake.lake.store import Lake
+    from pinlake.lake.file import FileLake
     from pinlake.query.lake import OpenLake
     from pinlake.settings import Home
 
     ready, before = time.monotonic(), time.process_time()
-    load_clean.load_and_clean(Lake((home / "lake").as_uri()))
+    load_clean.load_and_clean(FileLake((home / "lake").as_uri()))
     pinterest = dataset.load("pinterest")
     with OpenLake(Home(home), pinterest) as lake:
         answers = sum(len(lake.ask(name).rows()) for name in pinterest.questions)

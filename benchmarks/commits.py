@@ -24,6 +24,7 @@ from deltalake.schema import PrimitiveType
 
 from pinlake import telemetry
 from pinlake.lake import tables
+from pinlake.lake.file import FileLake
 from pinlake.lake.store import Lake
 from pinlake.settings import Settings
 from pinlake.stage import upkeep
@@ -36,8 +37,9 @@ SCHEMA = Schema([Field("ind", PrimitiveType("long")), Field("title", PrimitiveTy
 COLD = """
 import sys, time
 from pinlake.lake import tables
+from pinlake.lake.file import FileLake
 from pinlake.lake.store import Lake
-lake = Lake(sys.argv[1])
+lake = FileLake(sys.argv[1])
 started = time.perf_counter()
 snapshot = tables.snapshot(lake, sys.argv[2])
 print(len(snapshot.files), 1e3 * (time.perf_counter() - started))
@@ -57,7 +59,7 @@ def main(commits: int = 100_000, rows: int = 10) -> None:
     )
     telemetry.configure()
     with tempfile.TemporaryDirectory() as folder:
-        lake, numbers = Lake(Path(folder).as_uri()), Numbers()
+        lake, numbers = FileLake(Path(folder).as_uri()), Numbers()
         keeper = upkeep.WriterKeeper(lake, scaled(), ())
         connection = duckdb.connect(":memory:")
         print(

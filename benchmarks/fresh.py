@@ -7,7 +7,6 @@ question for its key is asked with fresh=True of one open lake. Every answer mus
 
 from __future__ import annotations
 
-import argparse
 import multiprocessing
 import os
 import platform
@@ -17,7 +16,9 @@ from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
-import visible
+from clients import KEYS, ONE, Client, Sent, arguments, stream_clients, warm
+from product import free_port, running
+from visible import at
 
 import pinlake
 from pinlake.query.lake import OpenLake
@@ -30,10 +31,9 @@ ASKED = "SELECT * FROM {table} WHERE ind = {key}"
 class Asker:
     """Puts a record, awaits its acknowledgement and asks for it."""
 
-    def __init__(self, port: int, lake: OpenLake, sent: list[visible.Sent]) -> None:
-        options = argparse.Namespace(batch=1, duplicates=0.0, rate=1, minutes=0)
+    def __init__(self, port: int, lake: OpenLake, sent: list[Sent]) -> None:
         self.lake, self.sent = lake, sent
-        self.client = visible.Client(port, sent, options, 0)
+        self.client = Client(port, sent, ONE, 0)
         self.connection = HTTPConnection("127.0.0.1", port, timeout=60)
 
     def ask(self, number: int) -> float:
@@ -48,10 +48,10 @@ class Asker:
 
 
 def measure(home: Path, options: Any) -> None:
-    port = visible.free_port()
-    with visible.running(home, port, up=False), pinlake.open(home) as lake:
-        own = [visible.Sent(table, first=FIRST_KEY) for table in visible.KEYS]
-        visible.warm(port, own)
+    port = free_port()
+    with running(home, port, up=False), pinlake.open(home) as lake:
+        own = [Sent(table, first=FIRST_KEY) for table in KEYS]
+        warm(port, own)
         asker = Asker(port, lake, own)
         first = [asker.ask(number) for number in range(len(own))]
         print(f"first question of each table: {max(first) * 1000:.0f} ms at most")
@@ -63,9 +63,8 @@ def measure(home: Path, options: Any) -> None:
 
 def send(port: int, options: Any) -> None:
     """Be the other clients, in a process of their own."""
-    sent = [visible.Sent(table) for table in visible.KEYS]
-    numbers = range(visible.CONNECTIONS)
-    clients = [visible.Client(port, sent, options, number) for number in numbers]
+    sent = [Sent(table) for table in KEYS]
+    clients = stream_clients(port, sent, options)
     for client in clients:
         client.start()
     for client in clients:
@@ -81,9 +80,7 @@ def period(asker: Asker, seconds: float, asks: float) -> None:
         due = time.perf_counter() + 1 / asks
         taken.append(asker.ask(len(taken)))
         time.sleep(max(0.0, due - time.perf_counter()))
-    p50, p99, most = (
-        1000 * each for each in (visible.at(taken, 0.5), visible.at(taken, 0.99), max(taken))
-    )
+    p50, p99, most = (1000 * each for each in (at(taken, 0.5), at(taken, 0.99), max(taken)))
     processor = 1000 * (time.process_time() - used) / len(taken)
     print(
         f"{len(taken):6,} answers, each with its record: p50 {p50:5.1f} ms, p99 {p99:5.1f} ms,"
@@ -93,13 +90,9 @@ def period(asker: Asker, seconds: float, asks: float) -> None:
 
 
 def main() -> None:
-    arguments = argparse.ArgumentParser(description=__doc__)
-    arguments.add_argument("--rate", type=int, default=2_000, help="records a second, all tables")
-    arguments.add_argument("--batch", type=int, default=1, help="records a request")
-    arguments.add_argument("--duplicates", type=float, default=0.0)
-    arguments.add_argument("--minutes", type=float, default=1.0)
-    arguments.add_argument("--asks", type=float, default=10.0, help="questions a second")
-    options = arguments.parse_args()
+    parser = arguments(__doc__, minutes=1.0)
+    parser.add_argument("--asks", type=float, default=10.0, help="questions a second")
+    options = parser.parse_args()
     print(f"{platform.machine()}, {os.cpu_count()} cores, {options}")
     with tempfile.TemporaryDirectory() as folder:
         measure(Path(folder) / "home", options)

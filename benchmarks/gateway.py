@@ -23,6 +23,8 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
+import product
+
 CLIENTS = 64
 VALUE = (
     b'{"index":7528,"unique_id":"fbe53c66-3442-4773-b19e-d3ec6f54dddf","title":"No Title",'
@@ -57,9 +59,8 @@ class Gateway(NamedTuple):
     process: int
 
     def processor_seconds(self) -> float:
-        """Return the processor time it took so far, all its threads', user's and system's."""
-        fields = Path(f"/proc/{self.process}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        """Return the processor time it took so far."""
+        return product.processor_seconds(self.process)
 
 
 class Clients:
@@ -134,12 +135,12 @@ def serve(log: str, folder: Path) -> None:
     """Be a gateway until SIGTERM: the product's own, but for the log."""
     from baseline_gateway import NoLog
 
-    from pinlake.gateway import serve as product
+    from pinlake.gateway import serve as serving
     from pinlake.settings import Home
 
     if log == "none":
-        product.opened = lambda _home: NoLog()
-    product.serve(Home(folder / log), host="127.0.0.1", port=0, announce=partial(print, flush=True))
+        serving.opened = lambda _home: NoLog()
+    serving.serve(Home(folder / log), host="127.0.0.1", port=0, announce=partial(print, flush=True))
 
 
 def compare(folder: str, seconds: float, rounds: int) -> None:

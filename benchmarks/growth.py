@@ -28,8 +28,8 @@ from pinlake import dataset
 from pinlake.engine.base import LogRange, LogRanges, Objects, Outcome, Step, Versions
 from pinlake.engine.duckdb import DuckdbEngine
 from pinlake.lake import objects, tables
+from pinlake.lake.file import FileLake
 from pinlake.lake.objects import ObjectKey
-from pinlake.lake.store import Lake
 from pinlake.log.memory import MemoryLog
 from pinlake.record import Partition, Record, stream
 from pinlake.source.sample import generate
@@ -47,7 +47,7 @@ class Growth:
     """A lake whose table of one stage is filled by commits, then grown by batches."""
 
     def __init__(self, folder: str, stage: str) -> None:
-        self.lake, self.log, self.stage = Lake(Path(folder).as_uri()), MemoryLog(), stage
+        self.lake, self.log, self.stage = FileLake(Path(folder).as_uri()), MemoryLog(), stage
         pinterest = dataset.load("pinterest")
         self.table = pinterest.tables[TABLE]
         self.rows = list(itertools.islice(generate(pinterest, TABLE, 0, 2_000), 2_000))

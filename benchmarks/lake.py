@@ -16,6 +16,7 @@ from deltalake import Field, Schema
 from deltalake.schema import PrimitiveType
 
 from pinlake.lake import tables
+from pinlake.lake.file import FileLake
 from pinlake.lake.store import Lake
 
 TEXTS = 8
@@ -27,7 +28,7 @@ SCHEMA = Schema(
 
 def main(commits: int = 1000, rows: int = 1000) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        lake = Lake(Path(folder).as_uri())
+        lake = FileLake(Path(folder).as_uri())
         seconds = [one(lake, number, rows) for number in range(1, commits + 1)]
         print("commits | p50 ms | p90 ms | most ms")
         for first in range(0, commits, commits // 5):

@@ -16,9 +16,11 @@ import time
 from pathlib import Path
 
 from pinlake import dataset
-from pinlake.engine.base import Objects, Step, Versions
+from pinlake.dataset import Dataset
+from pinlake.engine.base import Engine, Objects, Step, Versions
 from pinlake.engine.duckdb import DuckdbEngine
 from pinlake.lake import objects, tables
+from pinlake.lake.file import FileLake
 from pinlake.lake.objects import ObjectKey
 from pinlake.lake.store import Lake
 
@@ -35,7 +37,7 @@ def main() -> None:
     arguments.add_argument("--lake", help=argparse.SUPPRESS)
     options = arguments.parse_args()
     if options.lake:
-        print(json.dumps(load_and_clean(Lake(Path(options.lake).as_uri()))))
+        print(json.dumps(load_and_clean(FileLake(Path(options.lake).as_uri()))))
         return
     with tempfile.TemporaryDirectory() as folder:
         megabytes = write_objects(Path(folder), options.posts)
@@ -82,6 +84,14 @@ def load_and_clean(lake: Lake) -> list[tuple[float, float]]:
     pinterest = dataset.load("pinterest")
     engine = DuckdbEngine(lake, None, pinterest.functions_sql)
     engine.prepare()
+    marks += load_and_clean_by(engine, lake, pinterest)
+    engine.close()
+    return marks
+
+
+def load_and_clean_by(engine: Engine, lake: Lake, pinterest: Dataset) -> list[tuple[float, float]]:
+    """Do so by any engine; return the times after each."""
+    marks = []
     for topic in objects.topics(lake):
         table = pinterest.table_of_topic(topic)
         assert table is not None
@@ -94,7 +104,6 @@ def load_and_clean(lake: Lake) -> list[tuple[float, float]]:
         versions = Versions(f"raw/{table.name}", raw.table_id, None, loaded.version)
         engine.run(Step("clean", table, 1, versions))
         marks.append((time.monotonic(), time.process_time()))
-    engine.close()
     return marks
 
 

@@ -10,121 +10,22 @@ position; of every commit the keys are read back and compared with what was sent
 
 from __future__ import annotations
 
-import argparse
-import contextlib
-import http.client
-import itertools
 import json
 import os
 import platform
-import random
-import signal
-import socket
 import statistics
-import subprocess
-import sys
 import tempfile
 import threading
 import time
-from collections import defaultdict
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import duckdb
+from clients import KEYS, Client, Sent, arguments, stream_clients, topic_clients, warm
+from product import Processes, Sampler, free_port, running
 
-from pinlake import dataset
-from pinlake.gateway.kinesis import sequence, streams
-from pinlake.source.sample import generate
-
-USER = "0abc12345678"
-KEYS = {"pin": "index", "geo": "ind", "user": "ind"}
-CONNECTIONS = 4
 POLL_SECONDS = 0.004
 ANSWER_SECONDS = 2.0
-
-
-class Sent:
-    """What was sent to one table: by position when its answer came, and which keys."""
-
-    def __init__(self, table: str, first: int = 0) -> None:
-        self.table, self.stream = table, f"streaming-{USER}-{table}"
-        self.lock = threading.Lock()
-        self.answered: dict[int, tuple[float, bool]] = {}
-        self.keys, self.records = first, 0
-        self.rows = list(itertools.islice(generate(DATASET, table, 0, 500), 500))
-
-    def values(self, count: int, duplicates: float, rng: random.Random) -> tuple[list[Any], int]:
-        """Return records, and how many of them (the last ones) have new keys."""
-        with self.lock:
-            old = sum(rng.random() < duplicates for _ in range(count)) if self.keys else 0
-            first = self.keys
-            self.keys += count - old
-            self.records += count
-        numbers = [rng.randrange(first) for _ in range(old)]
-        numbers += range(first, first + count - old)
-        return [self._value(number) for number in numbers], count - old
-
-    def _value(self, number: int) -> Any:
-        return {**self.rows[number % len(self.rows)], KEYS[self.table]: number}
-
-
-class Client(threading.Thread):
-    """Sends requests at a pace over one kept connection, each table in its turn."""
-
-    def __init__(self, port: int, sent: list[Sent], options: Any, number: int) -> None:
-        super().__init__(daemon=True)
-        self.port, self.sent, self.options = port, sent, options
-        self.rng, self.late = random.Random(number), 0.0
-        self.pause = CONNECTIONS * options.batch / options.rate
-        self.first = number * self.pause / CONNECTIONS
-
-    def run(self) -> None:
-        """Send until the time is over; ``late`` is how far it ever was behind its pace."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
-        started = time.perf_counter() + self.first
-        for number, sent in enumerate(itertools.cycle(self.sent)):
-            due = started + number * self.pause
-            if due - started > self.options.minutes * 60:
-                return
-            time.sleep(max(0.0, due - time.perf_counter()))
-            self.late = max(self.late, time.perf_counter() - due)
-            self.send(connection, sent)
-
-    def send(self, connection: http.client.HTTPConnection, sent: Sent) -> int:
-        """Send one request, note its records' positions and when it was answered.
-
-        Returns the last record's key.
-        """
-        values, new = sent.values(self.options.batch, self.options.duplicates, self.rng)
-        path = f"/prod/streams/{sent.stream}/records"
-        body = json.dumps({"records": [{"data": each, "partition-key": "k"} for each in values]})
-        connection.request("PUT", path, body, {"Content-Type": "application/json"})
-        answer = connection.getresponse()
-        content = answer.read()
-        now = time.perf_counter()
-        assert answer.status == 200, content
-        records = json.loads(content)["Records"]
-        for place, each in enumerate(records):
-            index = sequence.parse(each["SequenceNumber"]).index  # type: ignore[union-attr]
-            position = (index & ((1 << streams.POSITION_BITS) - 1)) - 1
-            sent.answered[position] = (now, place >= len(records) - new)
-        return int(values[-1][KEYS[sent.table]])
-
-
-class TopicClient(Client):
-    """Sends records to the topics, as the batch route's load."""
-
-    def send(self, connection: http.client.HTTPConnection, sent: Sent) -> int:
-        """Send one request; nothing is noted."""
-        values, _ = sent.values(self.options.batch, 0.0, self.rng)
-        body = json.dumps({"records": [{"value": each} for each in values]})
-        headers = {"Content-Type": "application/vnd.kafka.json.v2+json"}
-        connection.request("POST", f"/topics/{USER}.{sent.table}", body, headers)
-        answer = connection.getresponse()
-        content = answer.read()
-        assert answer.status == 200, content
-        return int(values[-1][KEYS[sent.table]])
 
 
 class Follower(threading.Thread):
@@ -177,113 +78,13 @@ class Follower(threading.Thread):
         self.visible.append((answered, max(0.0, seen - answered), new))
 
 
-class Processes:
-    """The processes of a home: their memory and processor time."""
-
-    def __init__(self, roots: list[int]) -> None:
-        self.roots = roots
-
-    def pids(self) -> dict[int, str]:
-        """Return the processes and their children by what each is."""
-        found = dict.fromkeys(self.roots, "root")
-        for path in Path("/proc").glob("[0-9]*/stat"):
-            with contextlib.suppress(OSError):
-                text = path.read_text()
-                if int(text.rpartition(")")[2].split()[1]) in found:
-                    found[int(path.parent.name)] = ""
-        return {pid: command(pid) for pid in found}
-
-    def memory(self) -> dict[str, float]:
-        """Return megabytes of PSS by command."""
-        found: dict[str, float] = defaultdict(float)
-        for pid, name in self.pids().items():
-            with contextlib.suppress(OSError):
-                lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
-                pss = next(line for line in lines if line.startswith("Pss:"))
-                found[name] += int(pss.split()[1]) / 1024
-        return found
-
-    def seconds(self) -> dict[str, float]:
-        """Return seconds of processor time by command."""
-        found: dict[str, float] = defaultdict(float)
-        for pid, name in self.pids().items():
-            with contextlib.suppress(OSError):
-                fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-                used = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-                found[name] += used
-        return found
-
-
-class Sampler(threading.Thread):
-    """The most megabytes that all processes held at once, looked at every two seconds."""
-
-    def __init__(self, processes: Processes) -> None:
-        super().__init__(daemon=True)
-        self.processes, self.most = processes, 0.0
-
-    def run(self) -> None:
-        """Look until the process ends."""
-        while True:
-            self.most = max(self.most, sum(self.processes.memory().values()))
-            time.sleep(2)
-
-
-def command(pid: int) -> str:
-    with contextlib.suppress(OSError):
-        words = Path(f"/proc/{pid}/cmdline").read_bytes().decode().split("\0")
-        if "pinlake" in words:
-            return words[words.index("pinlake") + 1]
-    return "other"
-
-
-@contextlib.contextmanager
-def running(home: Path, port: int, *, up: bool) -> Iterator[Processes]:
-    """Run the product over a home."""
-    environment = {**os.environ, "PINLAKE_GATEWAY_PORT": str(port)}
-    services = [["up"]] if up else [["serve", "--user-id", USER], ["stream"]]
-    started = [
-        subprocess.Popen(
-            [sys.executable, "-m", "pinlake", *each, "--home", str(home)],
-            env=environment,
-            cwd=home.parent,
-            stdout=subprocess.DEVNULL,
-        )
-        for each in services
-    ]
-    try:
-        await_gateway(port)
-        yield Processes([each.pid for each in started])
-    finally:
-        for each in started:
-            each.send_signal(signal.SIGTERM)
-        for each in started:
-            each.wait(30)
-
-
-def await_gateway(port: int) -> None:
-    deadline = time.perf_counter() + 60
-    while time.perf_counter() < deadline:
-        with contextlib.suppress(OSError):
-            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
-            connection.request("GET", "/health")
-            if connection.getresponse().status == 200:
-                return
-        time.sleep(0.1)
-    raise SystemExit("the gateway does not answer")
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
-
-
 def measure(home: Path, options: Any) -> None:
     port, sent = free_port(), [Sent(table) for table in KEYS]
     visible: list[tuple[float, float, bool]] = []
     with running(home, port, up=options.up) as processes:
         warm(port, sent)
         followers = [Follower(home, each, visible) for each in sent]
-        clients = [Client(port, sent, options, number) for number in range(CONNECTIONS)]
+        clients = stream_clients(port, sent, options)
         others = topic_clients(port, options) if options.up else []
         for thread in [*followers, *clients, *others]:
             thread.start()
@@ -297,22 +98,6 @@ def measure(home: Path, options: Any) -> None:
             follower.stopped.set()
             follower.join()
         tell_end(sent, followers, used, before, processes)
-
-
-def topic_clients(port: int, options: Any) -> list[TopicClient]:
-    batch = argparse.Namespace(**{**vars(options), "batch": max(20, options.batch)})
-    topics = [Sent(table) for table in KEYS]
-    return [TopicClient(port, topics, batch, number) for number in range(CONNECTIONS)]
-
-
-def warm(port: int, sent: list[Sent]) -> None:
-    """Have every table made, and what is imported late imported."""
-    options = argparse.Namespace(batch=1, duplicates=0.0, rate=1, minutes=0)
-    for each in sent:
-        Client(port, [each], options, 0).send(
-            http.client.HTTPConnection("127.0.0.1", port, timeout=60), each
-        )
-    time.sleep(4)
 
 
 def tell_minutes(
@@ -376,17 +161,10 @@ def at(values: list[float], share: float) -> float:
     return statistics.quantiles(values, n=1000)[round(share * 1000) - 1] if len(values) > 1 else 0.0
 
 
-DATASET = dataset.load("pinterest")
-
-
 def main() -> None:
-    arguments = argparse.ArgumentParser(description=__doc__)
-    arguments.add_argument("--rate", type=int, default=2_000, help="records a second, all tables")
-    arguments.add_argument("--batch", type=int, default=1, help="records a request")
-    arguments.add_argument("--duplicates", type=float, default=0.0)
-    arguments.add_argument("--minutes", type=float, default=10.0)
-    arguments.add_argument("--up", action="store_true", help="pinlake up: every process")
-    options = arguments.parse_args()
+    parser = arguments(__doc__, minutes=10.0)
+    parser.add_argument("--up", action="store_true", help="pinlake up: every process")
+    options = parser.parse_args()
     print(f"{platform.machine()}, {os.cpu_count()} cores, {options}")
     with tempfile.TemporaryDirectory() as folder:
         measure(Path(folder) / "home", options)

@@ -3,9 +3,11 @@
 import duckdb
 import pytest
 
+import lakes
 import real_rows as rows_beside_the_project
 import spark_session
-from harness import database_servers
+from harness import database_servers, s3_server
+from harness.kafka_broker import Broker
 from requirements_of_tests import require
 
 
@@ -38,6 +40,22 @@ def real_rows():
     return rows_beside_the_project.read()
 
 
+@pytest.fixture(scope="session")
+def kafka_server(tmp_path_factory):
+    """One Kafka broker for all tests of this process; a test that kills it starts it again."""
+    pytest.importorskip("confluent_kafka", reason="confluent-kafka, our extra kafka, is missing")
+    broker = Broker(tmp_path_factory.mktemp("kafka")).start()
+    yield broker
+    broker.kill()
+
+
+@pytest.fixture
+def kafka(kafka_server):
+    """A broker without topics."""
+    kafka_server.forget_topics()
+    return kafka_server
+
+
 @pytest.fixture
 def duck():
     """A DuckDB connection as the embedded engine sets it up: one thread, UTC."""
@@ -45,6 +63,22 @@ def duck():
         connection.execute("SET TimeZone = 'UTC'")
         connection.execute("SET threads = 1")
         yield connection
+
+
+@pytest.fixture(scope="session")
+def s3_endpoint(tmp_path_factory):
+    """An S3 server that enforces conditional puts: versitygw, or moto where that is missing."""
+    serve = s3_server.versitygw if s3_server.program() else s3_server.moto
+    with serve(tmp_path_factory.mktemp("s3")) as endpoint:
+        yield endpoint
+
+
+@pytest.fixture(params=["file", "s3"])
+def place(request, tmp_path):
+    """Where a lake of each store is."""
+    if request.param == "file":
+        return lakes.file_place(tmp_path)
+    return lakes.s3_place(request.getfixturevalue("s3_endpoint"), tmp_path)
 
 
 @pytest.fixture(scope="session")

@@ -38,17 +38,14 @@ def by_engine(contents, columns):
     return found
 
 
-def by_hope(contents, columns, *, few=False):
+def by_hope(contents, columns, expected="as written"):
     """Return the same from the one query that fails at what is not plain; None where it does.
 
-    ``few``: as if there were few values, of which the query takes the usual ones alone.
+    ``expected`` is what the query is to expect of the contents, whatever they are.
     """
     table = Table("t", key="k", columns=tuple(columns))
-    many = len(contents) + 1 if few else 0
-    with (
-        duckdb.connect(config={"threads": 2}) as connection,
-        mock.patch.object(records, "FEW", many),
-    ):
+    expecting = mock.patch.object(records, "_expected", return_value=expected)
+    with duckdb.connect(config={"threads": 2}) as connection, expecting:
         try:
             rows = records.rows(connection, table, values(contents), checked=True).fetchall()
         except (duckdb.Error, UnicodeDecodeError) as failure:

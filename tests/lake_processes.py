@@ -10,8 +10,8 @@ from pathlib import Path
 from deltalake import Field, Schema
 from deltalake.schema import PrimitiveType
 
+from pinlake.lake.file import FileLake
 from pinlake.lake.progress import Plans
-from pinlake.lake.store import Lake
 
 SCHEMA = Schema(
     [
@@ -21,7 +21,7 @@ SCHEMA = Schema(
 )
 
 
-class KillingLake(Lake):
+class KillingLake(FileLake):
     """A lake whose process is killed before or after its n-th step on the disk."""
 
     def __init__(self, folder: str, steps: int) -> None:
@@ -37,7 +37,7 @@ class KillingLake(Lake):
 def _counted(name):
     def call(self, *arguments):
         self._count()
-        result = getattr(Lake, name)(self, *arguments)
+        result = getattr(FileLake, name)(self, *arguments)
         self._count()
         return result
 
@@ -48,8 +48,8 @@ for _name in ("put", "create", "move", "delete", "make_folder", "sync", "sync_na
     setattr(KillingLake, _name, _counted(_name))
 
 
-def hold_claim(folder, holding):
-    with Plans(Lake(Path(folder).as_uri()), "load", "pin").claim():
+def hold_claim(place, holding):
+    with Plans(place.open(), "load", "pin").claim():
         holding.set()
         time.sleep(60)
 
@@ -62,11 +62,11 @@ def rows_of(writer, number, count=10):
     )
 
 
-def race(folder, writer, app_id, start, found, numbers):
+def race(place, writer, app_id, start, found, numbers):
     """Commit every number as ``app_id``, and report which commits were this process's own."""
     from pinlake.lake import tables
 
-    lake = Lake(Path(folder).as_uri())
+    lake = place.open()
     start.wait()
     own = []
     for number in range(1, numbers + 1):
@@ -108,7 +108,35 @@ def run_stage_until_killed(folder, stage, steps, connector=""):
 
     home, dataset = stage_homes.open_home(Path(folder))
     home = home.with_connector(Path(connector)) if connector else home
-    start.Lake = lambda _url: KillingLake(folder + "/home/lake", steps)
+    start.open_lake = lambda _home: KillingLake(folder + "/home/lake", steps)
+    stage_homes.once(stage, home, dataset)
+
+
+def run_stage_over_s3_until_killed(folder, stage, steps, place):
+    """Run a stage once over a lake in S3; die before or after its n-th write."""
+    import stage_homes
+    from pinlake.stage import start
+
+    home, dataset = stage_homes.open_home(Path(folder))
+    lake, left = place.open(), [steps]
+
+    def counted(call):
+        def count():
+            left[0] -= 1
+            if left[0] == 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+        def run(*arguments):
+            count()
+            result = call(*arguments)
+            count()
+            return result
+
+        return run
+
+    for name in ("put", "create", "adopt", "delete", "_put"):
+        setattr(lake, name, counted(getattr(lake, name)))
+    start.open_lake = lambda _home: lake
     stage_homes.once(stage, home, dataset)
 
 

@@ -10,7 +10,7 @@ import duckdb
 
 from pinlake import dataset as datasets
 from pinlake.lake import objects, tables
-from pinlake.lake.store import Lake
+from pinlake.lake.open import open_lake
 from pinlake.log.open import open_log
 from pinlake.record import LogName, Partition, Record, stream, topic
 from pinlake.settings import Home, Settings, Sink, Stream
@@ -68,7 +68,7 @@ def once(stage: str, home: Home, dataset, table: str | None = None):
 
 def rows(home: Home, table: str, columns: str = "ind") -> list[tuple]:
     """Return a table's rows, sorted; nothing where there is no table."""
-    snapshot = tables.snapshot(Lake(home.lake_url), table)
+    snapshot = tables.snapshot(open_lake(home), table)
     if snapshot is None:
         return []
     return sorted(tables.read(duckdb, snapshot).project(columns).fetchall())
@@ -76,7 +76,7 @@ def rows(home: Home, table: str, columns: str = "ind") -> list[tuple]:
 
 def contents(home: Home) -> dict[str, bytes]:
     """Return every object of the lake by its key."""
-    lake = Lake(home.lake_url)
+    lake = open_lake(home)
     return {
         str(each.key): objects.get(lake, str(each.key))
         for name in objects.topics(lake)

@@ -6,8 +6,8 @@ from deltalake import DeltaTable
 from pinlake.engine.base import LogRange, LogRanges, Objects, Step, Versions
 from pinlake.engine.duckdb import DuckdbEngine
 from pinlake.lake import objects, tables
+from pinlake.lake.file import FileLake
 from pinlake.lake.objects import ObjectKey
-from pinlake.lake.store import Lake
 from pinlake.log.memory import MemoryLog
 from pinlake.record import Partition, Record, stream
 
@@ -15,7 +15,7 @@ from pinlake.record import Partition, Record, stream
 class World:
     def __init__(self, folder, functions_sql=""):
         self.folder = folder / "lake"
-        self.lake = Lake(self.folder.as_uri())
+        self.lake = FileLake(self.folder.as_uri())
         self.log = MemoryLog()
         self.functions_sql = functions_sql
         self.engine = DuckdbEngine(self.lake, self.log, functions_sql, memory="300MB")

@@ -68,6 +68,12 @@ class LibraryMissing(PinlakeError):
     """{feature} needs the library {library}: pip install "pinlake[{extra}]"."""
 
 
+class LakeFailed(PinlakeError):
+    """The lake {url} could not be read or written: {reason}; nothing is lost, what was begun is
+    carried out again. `pinlake doctor` looks at how it is reached.
+    """
+
+
 class TopicUnknown(PinlakeError):
     """{kind} {name!r} does not exist; create it first or post a record to it."""
 
@@ -107,6 +113,32 @@ class LogFull(LogFailed):
     the log once they are past log.retention_hours and no stage needs them: run the stages,
     make room on the disk, or raise log.max_bytes.
     """
+
+
+class LogBusy(LogFailed):
+    """The log takes no more for now: {reason}; nothing was acknowledged, send them again a little
+    later. Its room is queue.buffering.max.kbytes and .messages of [kafka].
+    """
+
+
+class LogUnreachable(LogFailed):
+    """Kafka at {servers} does not answer as it should: {reason}; what was not acknowledged may be
+    sent again. See whether the brokers run, and whether `topics` and [kafka] are right.
+    """
+
+
+class LogCannot(PinlakeError):
+    """Kafka cannot {what}: {do}."""
+
+
+class RecordTooLarge(PinlakeError):
+    """A record for {name} is too large for Kafka: {reason}; nothing of its request was
+    acknowledged. Send a smaller one, or raise message.max.bytes of [kafka] and of the topic.
+    """
+
+
+class ExtraMissing(PinlakeError):
+    """{what} needs a part that is not installed: pip install 'pinlake[{extra}]'."""
 
 
 class RecordsGone(PinlakeError):

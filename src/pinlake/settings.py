@@ -17,6 +17,7 @@ from pinlake.errors import SettingInvalid, SettingUnknown
 
 FILE = "pinlake.toml"
 PREFIX = "PINLAKE_"
+KAFKA = "kafka://"
 
 Count = Annotated[int, Meta(ge=1)]
 Milliseconds = Annotated[int, Meta(ge=0)]
@@ -89,6 +90,18 @@ class Stream(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Stream the claimed topics too, not the streams alone."""
 
 
+class Spark(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """``[spark]``: where ``engine = "spark"`` runs. A session that is active already is taken."""
+
+    master: str = "local[2]"
+    remote: str = ""
+    """A Spark Connect address, ``sc://host:15002``, in place of a master."""
+    packages: str = "io.delta:delta-spark_2.13:4.0.0"
+    """Maven coordinates that a session of our own fetches; empty where the jars are there."""
+    ivy: str = ""
+    """The folder that they are kept in; empty: Spark's own."""
+
+
 class Upkeep(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """``[upkeep]``: when small files become large ones, and how long old versions stay."""
 
@@ -99,6 +112,20 @@ class Upkeep(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """So many newest versions all stay; of older ones one an hour."""
     grace_hours: Annotated[float, Meta(ge=0)] = 1.0
     """Versions so young all stay, however many there are."""
+
+
+class S3(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """``[s3]``: how a lake at ``s3://`` is reached. Credentials are AWS's own affair."""
+
+    endpoint: str = ""
+    """Of a server that is not AWS: ``https://host:port``."""
+    region: str = ""
+    """Empty: AWS_REGION, the profile's, or us-east-1."""
+    path_style: bool = False
+    """The bucket is in the path, not in the host's name."""
+    allow_http: bool = False
+    cache_bytes: Count = 4 * 1024**3
+    """How many bytes of the lake's Parquet files stay as copies in the home."""
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -113,7 +140,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     streams: str = ""
     lake: str = ""
     source: str = ""
-    engine: Literal["duckdb"] = "duckdb"
+    engine: Literal["duckdb", "spark"] = "duckdb"
     log_level: Literal["debug", "info", "warning", "error"] = "warning"
     gateway: Gateway = Gateway()
     log: Log = Log()
@@ -121,7 +148,11 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     sink: Sink = Sink()
     batch: Batch = Batch()
     stream: Stream = Stream()
+    spark: Spark = Spark()
     upkeep: Upkeep = Upkeep()
+    s3: S3 = S3()
+    kafka: dict[str, str] = {}
+    """``[kafka]``: librdkafka's own settings by their own names, for ``topics = "kafka://…"``."""
 
 
 class Home(msgspec.Struct, frozen=True):
@@ -137,12 +168,19 @@ class Home(msgspec.Struct, frozen=True):
 
     @property
     def log_url(self) -> str:
-        """The log of topics, and by default of streams: ``sqlite:///<home>/log.db``."""
-        return self.settings.topics or f"sqlite:///{self.path / 'log.db'}"
+        """The embedded log, of streams and by default of topics: ``sqlite:///<home>/log.db``."""
+        topics = self.settings.topics
+        here = topics if not topics.startswith(KAFKA) else ""
+        return self.settings.streams or here or f"sqlite:///{self.path / 'log.db'}"
+
+    @property
+    def topics_url(self) -> str:
+        """The log of topics: ``kafka://host:9092``, or the embedded one."""
+        return self.settings.topics or self.log_url
 
     @property
     def lake_url(self) -> str:
-        """The lake's root: ``file:///<home>/lake``."""
+        """The lake's root: ``file:///<home>/lake``, or ``s3://<bucket>/<prefix>``."""
         return self.settings.lake or (self.path / "lake").as_uri()
 
     @property
@@ -191,10 +229,10 @@ def _anchored(settings: Settings, folder: Path) -> Settings:
 
 
 def _check_streams(home: Home) -> None:
-    """Refuse a log of their own for streams: the gateway would append them to the topics'."""
-    streams = home.settings.streams
-    if streams and streams != home.log_url:
-        reason = "topics and streams are in one log; leave it empty"
+    """Refuse a second embedded log, and streams in Kafka."""
+    streams, topics = home.settings.streams, home.settings.topics
+    if streams and (streams.startswith(KAFKA) or not topics.startswith((KAFKA, streams))):
+        reason = "topics and streams are in one embedded log, or topics in Kafka; leave it empty"
         raise SettingInvalid(where="settings", name="streams", value=streams, reason=reason)
 
 
@@ -228,10 +266,22 @@ def _from_file(path: Path) -> dict[str, Any]:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingInvalid(where=path, name="file", value=path.name, reason=error) from error
     known = variables()
+    kafka = values.pop("kafka", {})
     for name in _dotted(values):
         if name not in known:
             _unknown(str(path), name, list(known))
-    return values
+    if not isinstance(kafka, dict):
+        reason = "it is a table of librdkafka's settings"
+        raise SettingInvalid(where=path, name="kafka", value="***", reason=reason)
+    return values | {"kafka": {name: _text(kafka, name) for name in _dotted(kafka)}}
+
+
+def _text(table: Mapping[str, Any], name: str) -> str:
+    """Return a setting of ``[kafka]`` as text, whether its name was quoted or not."""
+    found: Any = table
+    for part in [name] if name in table else name.split("."):
+        found = found[part]
+    return str(found).lower() if isinstance(found, bool) else str(found)
 
 
 def _dotted(values: Mapping[str, Any], prefix: str = "") -> list[str]:
@@ -242,9 +292,13 @@ def _dotted(values: Mapping[str, Any], prefix: str = "") -> list[str]:
 
 
 def _merge_environment(values: dict[str, Any], environment: Mapping[str, str]) -> None:
-    known = {environment_name(name): name for name in variables()}
+    known = {environment_name(name): name for name in variables() if name != "kafka"}
     for variable, text in environment.items():
         if not variable.startswith(PREFIX) or variable in RESERVED:
+            continue
+        if variable.startswith(PREFIX + "KAFKA_"):
+            option = variable.removeprefix(PREFIX + "KAFKA_").lower().replace("_", ".")
+            values.setdefault("kafka", {})[option] = text
             continue
         if variable not in known:
             _unknown("environment", variable, list(known))
@@ -279,6 +333,7 @@ def _unknown(where: str, name: str, known: list[str]) -> typing.NoReturn:
 
 
 __all__ = [
+    "S3",
     "Batch",
     "Gateway",
     "Home",
@@ -286,6 +341,7 @@ __all__ = [
     "Log",
     "Settings",
     "Sink",
+    "Spark",
     "Stream",
     "Upkeep",
     "read",

@@ -11,7 +11,7 @@ from harness.campaign import evidence
 from harness.pipeline import Gateway, post_to_kafka, post_to_kinesis, run_stages
 from pinlake.errors import PinlakeError
 from pinlake.lake import tables
-from pinlake.lake.store import Lake
+from pinlake.lake.file import FileLake
 from pinlake.run.doctor.examination import examine
 
 FLIPS, SEED = 12, 4
@@ -50,7 +50,7 @@ def everything(home):
     """
     log = {place: (each.end, each.values) for place, each in evidence.log(home).items()}
     objects = {path.name: path.read_bytes() for path in home.glob(KINDS["objects"])}
-    lake = Lake((home / "lake").as_uri())
+    lake = FileLake((home / "lake").as_uri())
     rows = {
         key: sorted(str(row[:4] if key.startswith("quarantine/") else row) for row in found)
         for key in tables.names(lake)
@@ -109,6 +109,6 @@ def test_a_sound_home_has_nothing_to_find(tmp_path, sound, monkeypatch):
 
 
 def _forget(home):
-    lake = Lake((home / "lake").as_uri())
+    lake = FileLake((home / "lake").as_uri())
     for table in tables.names(lake):
         tables.forget(lake, table)

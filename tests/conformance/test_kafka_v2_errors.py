@@ -3,7 +3,7 @@
 import pytest
 
 from gateway_server import JSON_V2, FailingLog, serving
-from pinlake.errors import PinlakeError, TopicUnknown
+from pinlake.errors import PinlakeError, RecordTooLarge, TopicUnknown
 from pinlake.gateway.kafka import errors as kafka_errors
 from pinlake.gateway.kafka.errors import KafkaError
 from pinlake.log.memory import MemoryLog
@@ -28,6 +28,13 @@ class RefusingLog(MemoryLog):
 
     def submit(self, appends, done):
         done(None, PinlakeError())
+
+
+class NarrowLog(MemoryLog):
+    """A log whose broker takes no record as large as these."""
+
+    def submit(self, appends, done):
+        done(None, RecordTooLarge(name="t", reason="as the broker says"))
 
 
 class ForgetfulLog(MemoryLog):
@@ -63,6 +70,7 @@ ROWS = {
     "METHOD_NOT_ALLOWED": (MemoryLog, {}, "PUT", "/topics/t", SENT),
     "NOT_ACCEPTABLE": (MemoryLog, {}, "GET", "/topics", {"headers": {"Accept": "text/csv"}}),
     "TOO_LARGE": (MemoryLog, {"max_body_bytes": 20}, "POST", "/topics/t", SENT),
+    "RECORD_TOO_LARGE": (NarrowLog, {}, "POST", "/topics/t", SENT),
     "UNSUPPORTED": (MemoryLog, {}, "POST", "/topics/t", {"data": BODY}),
     "NEEDS_SCHEMAS": (
         MemoryLog,

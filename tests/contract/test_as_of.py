@@ -8,7 +8,7 @@ import stage_homes as homes
 from pinlake.errors import AsOfRefused, TableMissing, VersionGone
 from pinlake.lake import commits, history
 from pinlake.lake.history import Keeping
-from pinlake.lake.store import Lake
+from pinlake.lake.open import open_lake
 from pinlake.query.lake import OpenLake
 
 ALL = "SELECT ind FROM sale ORDER BY ind"
@@ -31,7 +31,7 @@ def lake(made):
 
 
 def moment(made, version, **earlier):
-    seconds = commits.read(Lake(made[0].lake_url), "stream/sale", version).seconds
+    seconds = commits.read(open_lake(made[0]), "stream/sale", version).seconds
     return datetime.fromtimestamp(seconds, UTC) - timedelta(**earlier)
 
 
@@ -91,7 +91,7 @@ def test_a_missing_table_is_missing_at_any_time(made, lake):
 
 def test_what_upkeep_let_go_of_is_refused_with_where_it_begins(tmp_path):
     made = homes.make_home(tmp_path)
-    store = Lake(made[0].lake_url)
+    store = open_lake(made[0])
     for number in range(105):
         homes.post(made[0], homes.STREAM, [homes.value(number)])
         if number in {0, 101, 102, 103, 104}:

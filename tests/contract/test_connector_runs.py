@@ -15,8 +15,8 @@ import lake_processes
 from pinlake.errors import ObjectsInTheWay
 from pinlake.lake import objects
 from pinlake.lake.naming import Naming
+from pinlake.lake.open import open_lake
 from pinlake.lake.progress import Plans
-from pinlake.lake.store import Lake
 from pinlake.log.open import open_log
 from pinlake.record import topic
 from pinlake.run.erase import run_erase
@@ -97,7 +97,7 @@ def expected(count=COUNT):
 
 
 def named(home):
-    lake = Lake(home.lake_url)
+    lake = open_lake(home)
     return {str(key): objects.get(lake, str(key)) for key in objects.listing(lake, "sales")}
 
 
@@ -124,9 +124,7 @@ def test_field_objects_are_named_and_filled_as_the_connector_does(tmp_path, conf
         "topics/sales/name=b/sales+0+0000000001.json": b'{"name":"b"}\n',
         "topics/sales/name=__HIVE_DEFAULT_PARTITION__/sales+0+0000000003.json": b'{"x":3}\n',
     }
-    assert (
-        Lake(home.lake_url).get("offsets/topics/sales/name=a/sales+0+0000000000.json") == b"0,2\n"
-    )
+    assert open_lake(home).get("offsets/topics/sales/name=a/sales+0+0000000000.json") == b"0,2\n"
 
 
 def test_flush_size_counts_the_records_of_a_partition_in_all_folders(tmp_path, configure):
@@ -163,7 +161,7 @@ def test_the_schedule_closes_an_object_by_the_clock_on_the_wall(tmp_path, config
     schedule = {"rotate.schedule.interval.ms": "60000", "timezone": "UTC", "flush.size": "100"}
     home, _ = make_home(tmp_path, sink=configure(schedule))
     post(home, TOPIC, [value(1)])
-    log, lake, wall = open_log(home.log_url), Lake(home.lake_url), [1_700_000_030.0]
+    log, lake, wall = open_log(home.log_url), open_lake(home), [1_700_000_030.0]
     connector = connector_of(home.settings.sink)
     (planner,) = Stage(lake, log, connector, wall=lambda: wall[0]).planners()
     worker = Worker(lake, planner)
@@ -181,7 +179,7 @@ def test_only_the_connectors_topics_are_written(tmp_path, configure):
     for name in ("sales", "wholesale"):
         post(home, topic(name), [value(1)])
     once("sink", home, dataset)
-    assert objects.topics(Lake(home.lake_url)) == ["sales"]
+    assert objects.topics(open_lake(home)) == ["sales"]
 
 
 def test_another_configuration_on_the_way_loses_and_doubles_nothing(tmp_path, configure):
@@ -203,7 +201,7 @@ def test_a_plan_left_half_done_is_finished_as_planned_under_another_configuratio
     home, dataset = make_home(tmp_path, sink=configure(CONNECTORS["field"]))
     post(home, TOPIC, VALUES[:20])
     once("sink", home, dataset)
-    whole, lake = named(home), Lake(home.lake_url)
+    whole, lake = named(home), open_lake(home)
     for key in sorted(whole)[1:]:
         lake.delete(key)
         lake.delete(f"offsets/{key}")
@@ -219,7 +217,7 @@ def test_objects_that_a_connector_wrote_are_loaded_in_whatever_order_they_are_co
     tmp_path, order
 ):
     home, dataset = make_home(tmp_path)
-    lake = Lake(home.lake_url)
+    lake = open_lake(home)
     keys = [
         Naming().key("sales", "partition=0", 0, 0),
         Naming(width=20).key("sales", "year=2024/month=01", 0, 30),
@@ -237,7 +235,7 @@ def test_objects_that_a_connector_wrote_are_loaded_in_whatever_order_they_are_co
 
 def test_copied_objects_are_known_after_the_plans_that_took_them_are_pruned(tmp_path):
     home, dataset = make_home(tmp_path)
-    lake = Lake(home.lake_url)
+    lake = open_lake(home)
     for at in range(5):
         objects.put(lake, Naming().key("sales", f"day={9 - at}", 0, at), value(at) + b"\n")
         once("load", home, dataset)
@@ -250,7 +248,7 @@ def test_copied_objects_are_known_after_the_plans_that_took_them_are_pruned(tmp_
 
 def test_the_sink_does_not_mix_its_objects_with_copied_ones(tmp_path):
     home, dataset = make_home(tmp_path)
-    lake = Lake(home.lake_url)
+    lake = open_lake(home)
     objects.put(lake, Naming().key("sales", "partition=0", 0, 0), value(7) + b"\n")
     post(home, TOPIC, [value(1)])
     with pytest.raises(ObjectsInTheWay, match="move them out"):
@@ -264,7 +262,7 @@ def test_load_waits_for_what_the_newest_plan_has_not_written_yet(tmp_path, confi
     home, dataset = make_home(tmp_path, sink=configure(CONNECTORS["field"]))
     post(home, TOPIC, VALUES[:20])
     once("sink", home, dataset)
-    lake = Lake(home.lake_url)
+    lake = open_lake(home)
     keys = sorted(map(objects.parse, named(home)))
     hidden = {str(key): objects.get(lake, str(key)) for key in keys[2:]}
     for key in hidden:

@@ -22,7 +22,8 @@ import stage_homes
 from pinlake.errors import TableBroken
 from pinlake.home import open_home
 from pinlake.lake import commits, objects, tables
-from pinlake.lake.store import Lake
+from pinlake.lake.file import FileLake
+from pinlake.lake.open import open_lake
 from pinlake.log.open import open_log
 from pinlake.record import Partition, Record, stream, topic
 from pinlake.run.doctor import place
@@ -56,8 +57,8 @@ def home(template, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     path = shutil.copytree(template, tmp_path / "home")
     yield open_home(path)[0]
-    for table in tables.names(Lake(path.joinpath("lake").as_uri())):
-        tables.forget(Lake(path.joinpath("lake").as_uri()), table)
+    for table in tables.names(FileLake(path.joinpath("lake").as_uri())):
+        tables.forget(FileLake(path.joinpath("lake").as_uri()), table)
 
 
 def found(home, *, deep=False, now=time.time):
@@ -88,8 +89,8 @@ def follow(finding):
 
 
 def rows(home, table):
-    tables.forget(Lake(home.lake_url), table)
-    snapshot = tables.snapshot(Lake(home.lake_url), table)
+    tables.forget(open_lake(home), table)
+    snapshot = tables.snapshot(open_lake(home), table)
     return sorted(map(str, tables.read(duckdb, snapshot).fetchall()))
 
 
@@ -102,7 +103,7 @@ def flip(path, at=None):
 
 def parquet(home, table):
     """Return the table's largest file, which is of its first commit."""
-    files = map(Path, tables.snapshot(Lake(home.lake_url), table).files)
+    files = map(Path, tables.snapshot(open_lake(home), table).files)
     return max(files, key=lambda file: file.stat().st_size)
 
 
@@ -143,6 +144,26 @@ def test_a_connector_that_cannot_be_honoured_is_told(home, tmp_path, monkeypatch
     monkeypatch.setenv("PINLAKE_SINK_CONNECTOR", "s3.properties")
     findings = [each for each in found(home) if each.check == "settings"]
     assert "transforms = 'x' cannot be honoured" in findings[0].what
+
+
+def test_spark_without_java_or_with_an_old_one_is_told_before_a_stage_starts(
+    home, tmp_path, monkeypatch
+):
+    pytest.importorskip("pyspark")
+    monkeypatch.setenv("PINLAKE_ENGINE", "spark")
+    java = tmp_path / "bin" / "java"
+    java.parent.mkdir()
+    monkeypatch.setenv("JAVA_HOME", str(tmp_path))
+    said = []
+    for script in ("", "echo 'openjdk version \"11.0.2\" 2019' >&2", "echo 'version \"21\"' >&2"):
+        if script:
+            java.write_text(f"#!/bin/sh\n{script}\n")
+            java.chmod(0o755)
+        said += [each for each in found(home) if each.check == "engine"]
+    assert [each.severity for each in said] == ["error", "error"]
+    assert "there is no Java" in said[0].what
+    assert "11.0.2" in said[1].what
+    assert all("Java 17" in each.do for each in said)
 
 
 def test_a_port_that_something_else_took_is_told_with_who(home):
@@ -237,7 +258,7 @@ def test_records_that_the_log_keeps_past_retention_are_told_with_the_stage(home)
 
 
 def test_a_torn_newest_commit_is_told_and_the_next_run_mends_it(home):
-    lake = Lake(home.lake_url)
+    lake = open_lake(home)
     path = lake.path(commits.path("stream/pin", commits.newest(lake, "stream/pin")))
     path.write_bytes(path.read_bytes()[:40])
     told = {each.check: each for each in found(home)}
@@ -275,7 +296,7 @@ def test_a_bit_that_flipped_in_a_table_is_found_and_the_table_made_again(home, t
 
 
 def test_a_bit_that_flipped_in_an_object_is_found_and_the_objects_made_again(home):
-    lake = Lake(home.lake_url)
+    lake = open_lake(home)
     key = objects.listing(lake, PIN.name)[0]
     content = lake.get(str(key))
     flip(lake.path(str(key)), content.index(b"title") + 1)
@@ -288,7 +309,7 @@ def test_a_bit_that_flipped_in_an_object_is_found_and_the_objects_made_again(hom
 
 
 def test_an_object_that_is_gone_is_found_by_the_offsets_it_held(home):
-    lake = Lake(home.lake_url)
+    lake = open_lake(home)
     lake.delete(str(objects.listing(lake, PIN.name)[0]))
     finding = next(each for each in found(home, deep=True) if each.severity == "error")
     assert f"no object of {PIN.name}/0 holds offset 0, 1, 2 and" in finding.what
@@ -320,7 +341,7 @@ def test_rows_that_are_lost_doubled_or_changed_without_a_trace_are_found(home, t
 
 
 def test_a_table_whose_log_is_cut_short_is_told(home):
-    lake = Lake(home.lake_url)
+    lake = open_lake(home)
     lake.path(commits.path("clean/pin", 0)).write_bytes(b"{")
     tables.forget(lake, "clean/pin")
     with pytest.raises(TableBroken):

@@ -7,7 +7,7 @@ import pytest
 import stage_homes as homes
 from pinlake.errors import FreshRefused, LogExchanged, LogUnusable, TableMissing
 from pinlake.lake.compaction import compact
-from pinlake.lake.store import Lake
+from pinlake.lake.open import open_lake
 from pinlake.query.lake import OpenLake
 from pinlake.query.segments import MERGED_AT
 from pinlake.record import stream
@@ -178,7 +178,7 @@ def test_without_a_log_or_a_table_the_error_says_so(made, lake):
 
 
 def test_many_commits_and_a_compaction_between_answers_change_none(made, lake):
-    store, answers = Lake(made[0].lake_url), []
+    store, answers = open_lake(made[0]), []
     for number in range(MERGED_AT + 3):
         post(made, number)
         homes.once("stream", *made)

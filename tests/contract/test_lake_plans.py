@@ -1,4 +1,4 @@
-"""The contract of plans, on a real folder."""
+"""The contract of plans, in every store."""
 
 from __future__ import annotations
 
@@ -11,12 +11,11 @@ import lake_processes
 from pinlake.errors import PlanTorn, WriterBusy
 from pinlake.lake import progress
 from pinlake.lake.progress import Plan, Plans, Range
-from pinlake.lake.store import Lake
 
 
 @pytest.fixture
-def lake(tmp_path):
-    return Lake(tmp_path.as_uri())
+def lake(place):
+    return place.open()
 
 
 def test_a_stage_without_plans_has_no_newest_one(lake):
@@ -90,10 +89,10 @@ def test_a_second_writer_of_a_table_is_told_so_and_another_table_is_free(lake):
         pass
 
 
-def test_a_claim_ends_with_its_process(lake, tmp_path):
+def test_a_claim_ends_with_its_process(lake, place):
     context = multiprocessing.get_context("forkserver")
     holding = context.Event()
-    process = context.Process(target=lake_processes.hold_claim, args=(str(tmp_path), holding))
+    process = context.Process(target=lake_processes.hold_claim, args=(place, holding))
     process.start()
     assert holding.wait(30)
     assert Plans(lake, "load", "pin").claimed()
@@ -107,7 +106,7 @@ def test_a_claim_ends_with_its_process(lake, tmp_path):
 def test_a_plan_that_is_damaged_is_named_with_what_to_do(lake, sent, found):
     plans = Plans(lake, "clean", "pin")
     assert plans.put(Plan(1, table_id="id", upto=3))
-    path = lake.path("progress/clean/pin/00000000000000000001.json")
-    path.write_bytes(path.read_bytes().replace(sent, found))
+    key = "progress/clean/pin/00000000000000000001.json"
+    lake.put(key, lake.get(key).replace(sent, found))
     with pytest.raises(PlanTorn, match=r"00000000000000000001\.json is no plan.*rebuild"):
         Plans(lake, "clean", "pin").latest()

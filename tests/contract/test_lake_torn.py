@@ -8,14 +8,14 @@ from deltalake import DeltaTable
 
 from lake_processes import SCHEMA, rows_of
 from pinlake.lake import commits, tables
-from pinlake.lake.store import Lake
+from pinlake.lake.file import FileLake
 
 TABLE = "raw/race"
 
 
 @pytest.fixture
 def lake(tmp_path):
-    made = Lake(tmp_path.as_uri())
+    made = FileLake(tmp_path.as_uri())
     for number in (1, 2, 3):
         commit(made, number)
     tables.forget(made, TABLE)
@@ -87,7 +87,7 @@ def test_an_earlier_torn_commit_is_not_taken_for_the_newest(lake):
 
 
 def test_a_table_whose_first_commit_is_torn_is_made_again(tmp_path):
-    lake = Lake((tmp_path / "new").as_uri())
+    lake = FileLake((tmp_path / "new").as_uri())
     lake.put(commits.path(TABLE, 0), b'{"protocol":')
     assert tables.snapshot(lake, TABLE) is None
     assert not commit(lake, 1).found_done

@@ -17,8 +17,8 @@ from harness.delta_log import assert_sound
 from lake_processes import SCHEMA, rows_of
 from pinlake.errors import TableBroken, VersionGone
 from pinlake.lake import commits, compaction, history, rewriting, tables, upkeep
+from pinlake.lake.file import FileLake
 from pinlake.lake.history import Keeping
-from pinlake.lake.store import Lake
 from pinlake.lake.upkeep import Rules
 
 TABLE = "raw/race"
@@ -35,7 +35,7 @@ def _checkpoints_often(monkeypatch):
 
 @pytest.fixture
 def lake(tmp_path):
-    return Lake(tmp_path.as_uri())
+    return FileLake(tmp_path.as_uri())
 
 
 @pytest.fixture

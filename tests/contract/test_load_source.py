@@ -14,8 +14,8 @@ import pytest
 from lake_processes import KillingLake
 from pinlake import dataset as datasets
 from pinlake.errors import SourceChanged
+from pinlake.lake.open import open_lake
 from pinlake.lake.progress import Plans
-from pinlake.lake.store import Lake
 from pinlake.settings import Batch, Home, Settings, Sink
 from pinlake.source import files, rows
 from pinlake.stage import start
@@ -90,7 +90,7 @@ def processes():
 
 def load_until_killed(folder, steps):
     home, dataset = open_home(Path(folder))
-    start.Lake = lambda _url: KillingLake(folder + "/home/lake", steps)
+    start.open_lake = lambda _home: KillingLake(folder + "/home/lake", steps)
     once("load", home, dataset)
 
 
@@ -172,7 +172,7 @@ def test_a_file_may_go_when_it_was_loaded(template, tmp_path):
 def test_a_file_that_changed_between_plan_and_commit_stops_its_table_alone(template, tmp_path):
     home, dataset = open_home(copied(template, tmp_path))
     planned = SourceLoad(dataset.tables["part"], dataset.path, "", 10**6).next(None)
-    assert Plans(Lake(home.lake_url), "load", "part").put(planned.plan)
+    assert Plans(open_lake(home), "load", "part").put(planned.plan)
     path = dataset.path / "parts" / "a.csv"
     then = path.stat().st_mtime_ns
     path.write_text(path.read_text().replace("n1", "m1"))

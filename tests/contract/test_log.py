@@ -12,6 +12,7 @@ import pytest
 from pinlake.errors import LogClosed, PartitionUnknown, TopicExists, TopicUnknown
 from pinlake.log.base import Append, Log, LogReader, PartitionSpec, PartitionState
 from pinlake.log.memory import MemoryLog
+from pinlake.log.open import open_log, open_reader
 from pinlake.log.sqlite import SqliteLog, SqliteLogReader
 from pinlake.log.waiting import settle
 from pinlake.record import Partition, Record, stream, topic
@@ -37,9 +38,22 @@ class Pair(NamedTuple):
     clock: Clock
 
 
-@pytest.fixture(params=["memory", "sqlite", "sqlite and its reader"])
+EMBEDDED = ("memory", "sqlite", "sqlite and its reader")
+
+
+def pytest_generate_tests(metafunc):
+    """Run what the embedded log alone promises over its implementations, the rest over all."""
+    if "pair" in metafunc.fixturenames:
+        alone = metafunc.definition.get_closest_marker("embedded")
+        metafunc.parametrize("pair", EMBEDDED if alone else (*EMBEDDED, "kafka"), indirect=True)
+
+
+@pytest.fixture
 def pair(request, tmp_path):
     clock = Clock()
+    if request.param == "kafka":
+        yield from _kafka(request.getfixturevalue("kafka"))
+        return
     if request.param == "memory":
         log = reader = MemoryLog(clock)
     else:
@@ -47,6 +61,13 @@ def pair(request, tmp_path):
     if request.param == "sqlite and its reader":
         reader = SqliteLogReader(tmp_path / "log.db")
     yield Pair(log, reader, clock)
+    reader.close()
+    log.close()
+
+
+def _kafka(broker):
+    log, reader = open_log(broker.url), open_reader(broker.url)
+    yield Pair(log, reader, None)
     reader.close()
     log.close()
 
@@ -96,6 +117,7 @@ def test_null_is_not_empty(log, reader):
     assert batch.keys.values() == [None, None, b"", b"k"]
 
 
+@pytest.mark.embedded
 def test_a_record_without_a_time_gets_that_of_its_append(log, reader, pair):
     pair.clock.now = 77
     log.append(FIRST, [Record(b"a"), Record(b"b", time=5), Record(b"c")])
@@ -107,6 +129,7 @@ def test_headers_are_empty_where_no_record_has_any(log, reader):
     assert len(reader.read(FIRST, None, EVERYTHING).headers) == 0
 
 
+@pytest.mark.embedded
 def test_records_with_and_without_keys_and_headers_are_read_as_one_batch(log, reader):
     log.append(FIRST, records("a"))
     log.append(FIRST, [Record(b"b", b"k", (("h", b"v"),), 9)])
@@ -126,6 +149,7 @@ def test_positions_ascend_by_one_in_each_partition(log, reader):
     assert values(reader, SECOND) == [b"c"]
 
 
+@pytest.mark.embedded
 @pytest.mark.parametrize("after", [None, -1, 0, 1, 2, 3, 4, 5, 6, 99])
 @pytest.mark.parametrize("upto", [None, -1, 0, 1, 2, 3, 4, 5, 6, 99])
 def test_a_range_is_read_whatever_appends_it_cuts(log, reader, after, upto):
@@ -167,7 +191,7 @@ def test_an_empty_partition_reads_as_an_empty_batch(reader):
         _ = batch.upto
 
 
-def test_what_is_not_there_is_an_error_that_names_it(log, reader):
+def test_what_is_not_there_is_an_error_that_names_it(reader):
     with pytest.raises(TopicUnknown, match="topic 'nowhere'"):
         reader.read(Partition(topic("nowhere"), 0), None, 1)
     with pytest.raises(PartitionUnknown, match="topic 'pins' has no partition 7"):
@@ -176,6 +200,10 @@ def test_what_is_not_there_is_an_error_that_names_it(log, reader):
         reader.describe(stream("pins"))
     with pytest.raises(TopicUnknown):
         reader.find_time(Partition(topic("nowhere"), 0), 0)
+
+
+@pytest.mark.embedded
+def test_what_is_not_there_is_not_trimmed(log):
     with pytest.raises(PartitionUnknown):
         log.trim(Partition(PINS, 7), 0)
 
@@ -246,6 +274,7 @@ def test_concurrent_submitters_keep_their_own_order_and_leave_no_gap(log, reader
         assert mine == [b"%d:%d" % (worker, n) for n in range(100)]
 
 
+@pytest.mark.embedded
 def test_a_topic_is_described_as_it_stands(pair):
     attributes = {"retention": 24, "hash": "3402823669", "big": 2**100, "text": "ü€"}
     specs = [PartitionSpec({"range": ["0", "9"]}), PartitionSpec()]
@@ -261,6 +290,7 @@ def test_a_topic_is_described_as_it_stands(pair):
     assert pair.reader.describe(PINS).partitions[1] == PartitionState(1, 0, 2)
 
 
+@pytest.mark.embedded
 def test_a_topic_may_have_no_partition_yet(pair):
     pair.log.create(PINS, [])
     assert pair.reader.describe(PINS).partitions == ()
@@ -268,6 +298,7 @@ def test_a_topic_may_have_no_partition_yet(pair):
         pair.log.append(FIRST, records("a"))
 
 
+@pytest.mark.embedded
 def test_topics_and_streams_have_their_own_names(pair):
     for name in (topic("b"), topic("a"), stream("b"), stream("c")):
         pair.log.create(name)
@@ -297,6 +328,7 @@ def test_a_deleted_topic_is_gone(log, reader):
             call()
 
 
+@pytest.mark.embedded
 def test_a_topic_made_again_goes_on_where_it_stopped(log, reader):
     identity = reader.log_id(PINS)
     log.append(FIRST, records("a", "b"))
@@ -314,6 +346,7 @@ def test_a_topic_made_again_goes_on_where_it_stopped(log, reader):
     assert reader.log_id(PINS) == identity
 
 
+@pytest.mark.embedded
 def test_positions_go_on_however_often_a_topic_is_made_again(log, reader):
     for times in range(4):
         assert log.append(FIRST, records("x")) == [times]
@@ -322,6 +355,7 @@ def test_positions_go_on_however_often_a_topic_is_made_again(log, reader):
     assert reader.describe(PINS).partitions == (PartitionState(0, 4, 4, origin=4),)
 
 
+@pytest.mark.embedded
 def test_a_closed_partition_is_read_but_takes_nothing(log, reader):
     log.append(FIRST, records("a"))
     state = log.alter(PINS, close=[0], add=[PartitionSpec({"parent": 0})])
@@ -334,6 +368,7 @@ def test_a_closed_partition_is_read_but_takes_nothing(log, reader):
     assert log.append(Partition(PINS, 2), records("c")) == [0]
 
 
+@pytest.mark.embedded
 def test_a_topic_made_again_has_no_closed_partition(log):
     log.alter(PINS, close=[0])
     log.delete(PINS)
@@ -341,6 +376,7 @@ def test_a_topic_made_again_has_no_closed_partition(log):
     assert log.append(FIRST, records("a")) == [0]
 
 
+@pytest.mark.embedded
 def test_attributes_are_replaced_or_left(log, reader):
     assert log.alter(PINS, attributes={"a": 1}).attributes == {"a": 1}
     assert log.alter(PINS, close=[1]).attributes == {"a": 1}
@@ -348,6 +384,7 @@ def test_attributes_are_replaced_or_left(log, reader):
     assert reader.describe(PINS).attributes == {"b": 2}
 
 
+@pytest.mark.embedded
 def test_an_alter_that_names_an_unknown_partition_changes_nothing(log, reader):
     before = reader.describe(PINS)
     with pytest.raises(PartitionUnknown):
@@ -371,6 +408,7 @@ def test_a_time_is_found_among_records_out_of_order(log, reader, time, position)
     assert reader.find_time(FIRST, time) == position
 
 
+@pytest.mark.embedded
 def test_the_time_of_a_trimmed_record_is_not_found(log, reader):
     for at in (50, 10, 20):
         log.append(FIRST, [Record(b"x", time=at)])
@@ -379,6 +417,7 @@ def test_the_time_of_a_trimmed_record_is_not_found(log, reader):
     assert reader.find_time(FIRST, 50) == 3
 
 
+@pytest.mark.embedded
 def test_trimmed_records_are_gone_and_the_rest_stays(log, reader):
     for text in "abcde":
         log.append(FIRST, records(text))
@@ -391,6 +430,7 @@ def test_trimmed_records_are_gone_and_the_rest_stays(log, reader):
     assert log.append(FIRST, records("f")) == [5]
 
 
+@pytest.mark.embedded
 def test_trimming_everything_keeps_the_end(log, reader):
     log.append(FIRST, records("a", "b"))
     log.append(SECOND, records("c"))
@@ -401,6 +441,7 @@ def test_trimming_everything_keeps_the_end(log, reader):
     assert values(reader) == [b"d"]
 
 
+@pytest.mark.embedded
 def test_trimming_keeps_what_is_at_or_above_the_position(log, reader):
     log.append(FIRST, records("a", "b", "c"))
     log.append(FIRST, records("d"))
@@ -419,6 +460,7 @@ def pieces(log, partition=FIRST):
     return found
 
 
+@pytest.mark.embedded
 def test_segments_hold_all_that_the_partition_holds(log):
     assert pieces(log) == []
     log.append(FIRST, [Record(b"abc", b"k", time=7), Record(None, time=9), Record(b"d", time=8)])
@@ -434,6 +476,7 @@ def test_segments_hold_all_that_the_partition_holds(log):
     assert pieces(log) == []
 
 
+@pytest.mark.embedded
 def test_segments_of_what_is_not_there_are_an_error(log):
     with pytest.raises(PartitionUnknown):
         log.segments(Partition(PINS, 2))
@@ -441,6 +484,7 @@ def test_segments_of_what_is_not_there_are_an_error(log):
         log.segments(Partition(topic("absent"), 0))
 
 
+@pytest.mark.embedded
 def test_segments_go_with_their_topic_and_do_not_come_back(log):
     log.append(FIRST, records("a", "b"))
     log.delete(PINS)
@@ -452,6 +496,7 @@ def test_segments_go_with_their_topic_and_do_not_come_back(log):
     assert [(each.start, each.bytes) for each in pieces(log)] == [(2, 1)]
 
 
+@pytest.mark.embedded
 def test_all_topics_of_a_log_have_one_identity(log, reader):
     log.create(topic("other"))
     assert reader.log_id(PINS) == reader.log_id(topic("other")) == log.log_id(PINS)

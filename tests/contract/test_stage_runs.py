@@ -10,8 +10,8 @@ import pytest
 
 from pinlake.errors import LogExchanged, LogUnusable, TableExchanged, WriterBusy
 from pinlake.lake import tables
+from pinlake.lake.open import open_lake
 from pinlake.lake.progress import Plans
-from pinlake.lake.store import Lake
 from pinlake.log.open import open_reader
 from pinlake.record import stream, topic
 from pinlake.settings import Batch, Sink, Stream
@@ -181,7 +181,7 @@ def test_for_ever_the_sink_closes_an_object_by_its_age(made):
 def test_a_second_process_of_a_stage_is_told_that_the_table_is_busy(made):
     home, dataset = made
     post(home, STREAM, [value(1)])
-    with Plans(Lake(home.lake_url), "stream", "sale").claim(), pytest.raises(WriterBusy):
+    with Plans(open_lake(home), "stream", "sale").claim(), pytest.raises(WriterBusy):
         once("stream", home, dataset)
 
 
@@ -206,7 +206,7 @@ def test_a_raw_table_rebuilt_alone_is_not_cleaned_on(made):
     post(home, TOPIC, [value(1)])
     for stage in BATCH:
         once(stage, home, dataset)
-    lake = Lake(home.lake_url)
+    lake = open_lake(home)
     lake.delete_tree("raw/sale")
     lake.delete_tree("progress/load/sale")
     tables.forget(lake, "raw/sale")
@@ -234,7 +234,7 @@ def test_status_tells_rows_and_what_each_stage_has_not_taken_yet(made):
     assert found("clean").lag > 0
     once("clean", home, dataset)
     assert (found("clean").lag, found("clean").rows, found("clean").running) == (0, 45, False)
-    with Plans(Lake(home.lake_url), "clean", "sale").claim():
+    with Plans(open_lake(home), "clean", "sale").claim():
         assert found("clean").running
     log.close()
 

@@ -20,7 +20,7 @@ from harness.pipeline import (
     run_stages,
 )
 from pinlake.lake import objects
-from pinlake.lake.store import Lake
+from pinlake.lake.file import FileLake
 
 SECRET = "Zaphod Beeblebrox"
 COUNT = "SELECT count(*) AS n FROM user"
@@ -133,7 +133,7 @@ def test_the_disk_holds_nothing_of_an_erased_key(home):
     ],
 )
 def test_what_a_killed_process_left_unfinished_is_erased_too(home, left):
-    objects.add_root(Lake((home / "lake").as_uri()), "elsewhere")
+    objects.add_root(FileLake((home / "lake").as_uri()), "elsewhere")
     path = home / "lake" / left
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(SECRET)

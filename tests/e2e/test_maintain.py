@@ -14,8 +14,8 @@ from deltalake import DeltaTable
 from harness.pipeline import pinlake
 from pinlake.home import open_home
 from pinlake.lake import tables
+from pinlake.lake.open import open_lake
 from pinlake.lake.progress import Plans
-from pinlake.lake.store import Lake
 from pinlake.run.maintain import maintain as run_maintain
 from pinlake.settings import Home, Upkeep
 from stage_homes import STREAM, TOPIC, make_home, once, post, rows, value
@@ -49,7 +49,7 @@ def maintain(home, dataset, *, check=True):
 
 def test_maintained_tables_hold_the_same_rows_in_fewer_files(pipeline):
     home, dataset = pipeline
-    lake = Lake(home.lake_url)
+    lake = open_lake(home)
     before = {name: rows(home, name, "*") for name in tables.names(lake)}
     told = maintain(home, dataset)
     assert told.keys() == before.keys()
@@ -75,7 +75,7 @@ def test_a_lagging_clean_takes_each_row_once_from_a_maintained_raw_table(pipelin
     assert rows(home, "clean/sale") == ALL[: 3 * SIZE]
     nothing_old = Upkeep(retention_hours=0, grace_hours=0, versions=1)
     strict = Home(home.path, msgspec.structs.replace(home.settings, upkeep=nothing_old))
-    raw = Lake(home.lake_url).path("raw/sale")
+    raw = open_lake(home).path("raw/sale")
     assert run_maintain(strict, dataset, json=False)
     assert "old versions let go" in capsys.readouterr().out
     assert not (raw / "_delta_log" / f"{2:020}.json").exists()
@@ -96,7 +96,7 @@ def test_a_stage_goes_on_without_doubling_what_was_maintained(pipeline):
 
 def test_a_table_of_a_running_stage_is_left_to_its_writer(pipeline):
     home, dataset = pipeline
-    lake = Lake(home.lake_url)
+    lake = open_lake(home)
     with Plans(lake, "stream", "sale").claim():
         told = maintain(home, dataset)
     assert told["stream/sale"]["busy"]
@@ -106,7 +106,7 @@ def test_a_table_of_a_running_stage_is_left_to_its_writer(pipeline):
 
 def test_a_damaged_table_is_named_and_the_others_are_kept(pipeline):
     home, dataset = pipeline
-    file = Path(tables.snapshot(Lake(home.lake_url), "stream/sale").files[0])
+    file = Path(tables.snapshot(open_lake(home), "stream/sale").files[0])
     file.write_bytes(file.read_bytes()[:-9])
     told = maintain(home, dataset, check=False)
     assert file.name in told["stream/sale"]["error"]
@@ -115,7 +115,7 @@ def test_a_damaged_table_is_named_and_the_others_are_kept(pipeline):
 
 def test_an_older_version_can_be_read_after_its_files_were_compacted(pipeline):
     home, dataset = pipeline
-    lake = Lake(home.lake_url)
+    lake = open_lake(home)
     maintain(home, dataset)
     old = tables.snapshot(lake, "stream/sale", 2)
     found = tables.read(duckdb, old).project("ind").fetchall()
@@ -126,7 +126,7 @@ def test_an_older_version_can_be_read_after_its_files_were_compacted(pipeline):
 def test_spark_reads_a_maintained_table_and_its_older_version(pipeline, spark):
     home, dataset = pipeline
     maintain(home, dataset)
-    url = str(Lake(home.lake_url).path("stream/sale"))
+    url = str(open_lake(home).path("stream/sale"))
     newest = spark.read.format("delta").load(url)
     assert sorted(map(tuple, newest.select("ind").collect())) == ALL
     older = spark.read.format("delta").option("versionAsOf", 2).load(url)

@@ -11,6 +11,7 @@ import uuid
 
 import pytest
 
+from harness.free_port import free_port
 from pinlake.source.connection import connect
 from requirements_of_tests import require
 
@@ -19,7 +20,7 @@ from requirements_of_tests import require
 def mariadb(folder):
     """Run a MariaDB and yield the URL of an empty utf8mb4 database in it."""
     require(shutil.which("mariadbd"), "there is no MariaDB server (mariadbd)")
-    port = _free_port()
+    port = free_port()
     data = folder / "data"
     _run(
         "mariadb-install-db", "--no-defaults", f"--datadir={data}", "--skip-test-db",
@@ -47,7 +48,7 @@ def postgres(folder):
     """Run a PostgreSQL and yield the URL of an empty database in it."""
     pytest.importorskip("psycopg", reason="psycopg, our extra postgres, is not installed")
     require(shutil.which("initdb"), "there is no PostgreSQL server (initdb)")
-    port = _free_port()
+    port = free_port()
     user = _as_user(folder)
     secret = folder / "password"
     secret.write_text("s3cret")
@@ -109,12 +110,6 @@ def _wait_for(port, server):
             return
         assert time.monotonic() < deadline, "the database server did not start"
         time.sleep(0.1)
-
-
-def _free_port():
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return taken.getsockname()[1]
 
 
 def _run(*command, cwd=None):

@@ -4,13 +4,15 @@ import contextlib
 import json
 import socket
 import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
+
+from harness.threaded_server import ThreadedServer
 
 OK, DROP, LOSE = "ok", "drop", "lose"
 """Answer; hang up before taking the records; take them and hang up before the answer."""
 
 
-class FaultyGateway:
+class FaultyGateway(ThreadedServer):
     """Serves both routes on a free port; request n meets ``script[n]``, later ones are answered.
 
     A step is OK, DROP, LOSE, a status, (status, headers) or (status, headers, body).
@@ -22,19 +24,10 @@ class FaultyGateway:
         self.taken = []
         self.sockets = []
         self._lock = threading.Lock()
-        self._server = ThreadingHTTPServer(("127.0.0.1", port), _handler(self))
-        self._server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
-
-    def __enter__(self):
-        self._thread.start()
-        return self
+        super().__init__(_handler(self), port)
 
     def __exit__(self, *_):
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
+        super().__exit__()
         for each in self.sockets:
             with contextlib.suppress(OSError):
                 each.shutdown(socket.SHUT_RDWR)

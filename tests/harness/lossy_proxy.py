@@ -5,33 +5,23 @@ import http.client
 import random
 import threading
 from collections import Counter
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from urllib.parse import urlsplit
+
+from harness.threaded_server import ThreadedServer
 
 ACTIONS = ("pass", "lose", "cut", "double_answer", "double_request", "drop", "refuse")
 """What becomes of a request: ``drop`` and ``refuse`` keep it from the gateway, the others do not."""
 
 
-class LossyProxy:
+class LossyProxy(ThreadedServer):
     """Forwards to a gateway; ``done`` counts what was done with how many requests."""
 
     def __init__(self, url, seed, weights=(10, 1, 1, 1, 1, 1, 1)):
         self.target = urlsplit(url).netloc
         self.done = Counter()
         self._rng, self._weights, self._lock = random.Random(seed), weights, threading.Lock()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
-        self._server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
-
-    def __enter__(self):
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
+        super().__init__(_handler(self))
 
     def action(self):
         with self._lock:

@@ -37,11 +37,11 @@ def ask(home, name, source="clean"):
     return json.loads(done.stdout)
 
 
-def run_stages(home, *stages):
+def run_stages(home, *stages, environment=None):
     """Drain stages, one after another, and return what each says it did."""
     said = {}
     for stage in stages or ("sink", "load", "clean", "stream"):
-        done = pinlake(stage, "--once", "--home", home, "--json")
+        done = pinlake(stage, "--once", "--home", home, "--json", environment=environment)
         said[stage] = json.loads(done.stdout.splitlines()[-1])
     return said
 

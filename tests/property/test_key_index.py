@@ -14,7 +14,7 @@ from pinlake.engine import schema
 from pinlake.engine.keys import Extent, KeyIndex
 from pinlake.engine.statements import literal
 from pinlake.lake import compaction, erase, tables
-from pinlake.lake.store import Lake
+from pinlake.lake.file import FileLake
 
 TABLE = "clean/t"
 KINDS = {
@@ -40,7 +40,7 @@ class IndexMachine(RuleBasedStateMachine):
     @initialize(data=st.data(), kind=st.sampled_from(sorted(KINDS)), eager=st.booleans())
     def begin(self, data, kind, eager):
         self.folder = tempfile.TemporaryDirectory()
-        self.lake = Lake(Path(self.folder.name, "lake").as_uri())
+        self.lake = FileLake(Path(self.folder.name, "lake").as_uri())
         self.kind, self.number, self.held = kind, 0, set()
         self.connection = duckdb.connect()
         self.connection.execute("SET TimeZone = 'UTC'")
@@ -148,7 +148,7 @@ TestIndex.settings = settings(max_examples=30, stateful_step_count=25, deadline=
 
 
 def test_millions_of_keys_move_to_disk_part_by_part_and_are_found_there(tmp_path):
-    connection, lake = duckdb.connect(), Lake((tmp_path / "lake").as_uri())
+    connection, lake = duckdb.connect(), FileLake((tmp_path / "lake").as_uri())
     rows = connection.sql("SELECT (i * 2)::BIGINT AS key FROM range(120000) AS r(i)")
     tables.commit(lake, TABLE, schema.of(rows), rows, app_id=TABLE, number=1, counts={})
     index = KeyIndex(connection, lake, TABLE, "key", kind="BIGINT", folder=tmp_path / "spill")

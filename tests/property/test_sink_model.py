@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from pinlake.lake import objects, offsets
+from pinlake.lake.file import FileLake
 from pinlake.lake.progress import Plans
-from pinlake.lake.store import Lake
 from pinlake.log.base import PartitionSpec
 from pinlake.log.memory import MemoryLog
 from pinlake.record import Partition, Record, topic
@@ -47,7 +47,7 @@ class SinkMachine(RuleBasedStateMachine):
     def start(self, flush_size, size, by):
         self.by = by
         self.folder = tempfile.TemporaryDirectory()
-        self.lake = Lake(Path(self.folder.name).as_uri())
+        self.lake = FileLake(Path(self.folder.name).as_uri())
         self.log = MemoryLog()
         self.log.create(TOPIC, [PartitionSpec()] * 2)
         self.policy = Rotation(flush_size, 10.0, size)

@@ -8,7 +8,7 @@ from deltalake import Schema
 from pinlake.dataset import Column, Table
 from pinlake.errors import ColumnsUnfit, RulesChanged
 from pinlake.lake import evolution, types
-from pinlake.lake.store import Lake
+from pinlake.lake.file import FileLake
 from steps import World
 
 
@@ -110,7 +110,7 @@ class Killed(BaseException):
 def test_a_kill_on_the_way_leaves_the_old_table_or_the_new_one(world, monkeypatch, creates):
     world.stream(table("INT"), 1, "s", None, world.post("s", [record(ind=1), record(ind=2)]))
     world.restart()
-    create, seen = Lake.create, []
+    create, seen = FileLake.create, []
 
     def create_or_die(lake, key, content):
         if key.startswith("stream/t/_delta_log"):
@@ -121,7 +121,7 @@ def test_a_kill_on_the_way_leaves_the_old_table_or_the_new_one(world, monkeypatc
 
     upto = world.post("s", [record(ind=2, more="x"), record(ind=2**40, more="y")])
     with monkeypatch.context() as patch:
-        patch.setattr(Lake, "create", create_or_die)
+        patch.setattr(FileLake, "create", create_or_die)
         if creates < 2:
             with pytest.raises(Killed):
                 world.stream(table("BIGINT", "more"), 2, "s", 1, upto)
@@ -139,11 +139,11 @@ def test_a_step_that_was_cut_off_is_not_ended_by_other_rules(world, monkeypatch)
             raise Killed
         return create(lake, key, content)
 
-    create = Lake.create
+    create = FileLake.create
     world.stream(table("INT"), 1, "s", None, world.post("s", [record(ind=1)]))
     upto = world.post("s", [record(ind=2), record(ind=2**40)])
     with monkeypatch.context() as patch:
-        patch.setattr(Lake, "create", die_at_rows)
+        patch.setattr(FileLake, "create", die_at_rows)
         with pytest.raises(Killed):
             world.stream(table("INT"), 2, "s", 0, upto)
     world.restart()

@@ -9,14 +9,14 @@ import pytest
 
 from pinlake.errors import ObjectTorn
 from pinlake.lake import objects, offsets
+from pinlake.lake.file import FileLake
 from pinlake.lake.naming import Naming
 from pinlake.lake.objects import ObjectKey
-from pinlake.lake.store import Lake
 
 
 @pytest.fixture
 def lake(tmp_path):
-    return Lake(tmp_path.as_uri())
+    return FileLake(tmp_path.as_uri())
 
 
 def test_a_key_is_the_one_kafka_connect_would_write():

@@ -33,8 +33,10 @@ def test_a_reader_of_no_log_says_what_to_do(tmp_path):
         open_reader(f"sqlite:///{tmp_path}/log.db")
 
 
-@pytest.mark.parametrize("url", ["kafka://host:9092", "log.db", "sqlite:///", "", "sqlite://x"])
+@pytest.mark.parametrize(
+    "url", ["kafka://", "kafka://name:word@host:9092", "log.db", "sqlite:///", "", "sqlite://x"]
+)
 @pytest.mark.parametrize("opening", [open_log, open_reader])
 def test_an_unknown_url_is_refused_with_those_that_are_known(url, opening):
-    with pytest.raises(SettingInvalid, match="sqlite:///<path>"):
+    with pytest.raises(SettingInvalid, match=r"sqlite:///<path>|kafka://<host>:<port>"):
         opening(url)

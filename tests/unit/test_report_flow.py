@@ -7,7 +7,7 @@ from pinlake.dashboard import picture
 from pinlake.dashboard.flow import FlowCounts, LogCount, Sent, TableCount, flow_counts
 from pinlake.lake import objects
 from pinlake.lake.objects import ObjectKey
-from pinlake.lake.store import Lake
+from pinlake.lake.open import open_lake
 from pinlake.log.memory import MemoryLog
 from pinlake.record import Kind, Partition, Record, stream, topic
 
@@ -28,7 +28,7 @@ def flow(tmp_path, log):
     lakehouse.write_table(lake.home, "raw/pin", f"{lakehouse.PIN} UNION ALL {lakehouse.PIN}")
     lakehouse.write_table(lake.home, "raw/geo", lakehouse.GEO)
     for start in (0, 3):
-        objects.put(Lake(lake.home.lake_url), ObjectKey("t.pin", 0, start), b"{}\n")
+        objects.put(open_lake(lake.home), ObjectKey("t.pin", 0, start), b"{}\n")
     return flow_counts(lake.home, lake.dataset, log)
 
 

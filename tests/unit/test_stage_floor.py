@@ -3,8 +3,8 @@
 import pytest
 
 from pinlake.lake import commits
+from pinlake.lake.open import open_lake
 from pinlake.lake.progress import Plan, Plans, Range
-from pinlake.lake.store import Lake
 from pinlake.log.open import open_reader
 from pinlake.record import Partition, stream, topic
 from pinlake.stage.floor import EVERYTHING, LOOK_BACK, Floor
@@ -30,7 +30,7 @@ def log_id(home):
 
 
 def floor_of(home, dataset, partition, **options):
-    return Floor(Lake(home.lake_url), dataset, **options)(partition, log_id(home))
+    return Floor(open_lake(home), dataset, **options)(partition, log_id(home))
 
 
 def test_a_stage_that_never_ran_needs_everything(made):
@@ -52,7 +52,7 @@ def test_a_plan_that_is_not_carried_out_yet_is_needed(made, stage):
     home, dataset = made
     once(stage, home, dataset)
     name, partition = ("sales", SALES) if stage == "sink" else ("sale", SOLD)
-    plans = Plans(Lake(home.lake_url), stage, name)
+    plans = Plans(open_lake(home), stage, name)
     latest = plans.latest()
     key, objects = str(partition), ("topics/sales/partition=0/sales+0+0000000030.json",)
     more = Plan(
@@ -67,14 +67,14 @@ def test_a_plan_that_is_not_carried_out_yet_is_needed(made, stage):
 def test_positions_of_another_log_say_nothing(made):
     home, dataset = made
     once("sink", home, dataset)
-    assert Floor(Lake(home.lake_url), dataset)(SALES, "another") is None
+    assert Floor(open_lake(home), dataset)(SALES, "another") is None
 
 
 def test_what_feeds_several_tables_is_needed_by_the_slowest(made):
     home, dataset = made
     post(home, stream("shared"), [value(1), value(2)], key=b"sale-1")
     shared = Partition(stream("shared"), 0)
-    floor = Floor(Lake(home.lake_url), dataset)
+    floor = Floor(open_lake(home), dataset)
     assert [each.name for each in floor.passed(shared, log_id(home))] == ["_unrouted", "sale"]
     once("stream", home, dataset, "sale")
     assert [each.position for each in floor.passed(shared, log_id(home))] == [None, 1]
@@ -83,7 +83,7 @@ def test_what_feeds_several_tables_is_needed_by_the_slowest(made):
 
 def test_the_floor_follows_the_commits_of_its_table(made):
     home, dataset = made
-    floor = Floor(Lake(home.lake_url), dataset)
+    floor = Floor(open_lake(home), dataset)
     for upto in (29, 39, 49):
         once("stream", home, dataset)
         assert floor(SOLD, log_id(home)) == upto
@@ -93,7 +93,7 @@ def test_the_floor_follows_the_commits_of_its_table(made):
 def test_a_torn_commit_has_no_number(made):
     home, dataset = made
     once("stream", home, dataset)
-    lake = Lake(home.lake_url)
+    lake = open_lake(home)
     path = lake.path(commits.path("stream/sale", commits.newest(lake, "stream/sale")))
     whole = path.read_bytes()
     path.write_bytes(whole[:-10])
@@ -106,7 +106,7 @@ def test_a_torn_commit_has_no_number(made):
 def test_so_many_commits_without_a_number_may_follow_the_one_that_has_it(made, others, floor):
     home, dataset = made
     once("stream", home, dataset)
-    lake = Lake(home.lake_url)
+    lake = open_lake(home)
     newest = commits.newest(lake, "stream/sale")
     for version in range(newest + 1, newest + 1 + others):
         lake.put(commits.path("stream/sale", version), b'{"commitInfo":{"operation":"OPTIMIZE"}}\n')
@@ -116,10 +116,10 @@ def test_so_many_commits_without_a_number_may_follow_the_one_that_has_it(made, o
 def test_a_rebuilt_table_needs_everything_again(made):
     home, dataset = made
     once("stream", home, dataset)
-    floor = Floor(Lake(home.lake_url), dataset)
+    floor = Floor(open_lake(home), dataset)
     assert floor(SOLD, log_id(home)) == 29
     for key in ("stream/sale", "quarantine/stream/sale", "progress/stream/sale"):
-        Lake(home.lake_url).delete_tree(key)
+        open_lake(home).delete_tree(key)
     assert floor(SOLD, log_id(home)) is None
 
 

@@ -8,15 +8,15 @@ import time
 import pytest
 
 from pinlake.errors import TableBroken, WriterBusy
+from pinlake.lake.file import FileLake
 from pinlake.lake.progress import Plan, Plans
-from pinlake.lake.store import Lake
 from pinlake.stage.loop import Loop, StageReport
 from pinlake.stage.worker import Planned, Work, Worker
 
 
 @pytest.fixture
 def lake(tmp_path):
-    return Lake(tmp_path.as_uri())
+    return FileLake(tmp_path.as_uri())
 
 
 class Counting:

@@ -8,6 +8,7 @@ import msgspec
 
 from pinlake.dataset import Dataset
 from pinlake.lake import objects
+from pinlake.lake.open import open_lake
 from pinlake.lake.store import Lake
 from pinlake.log.base import LogReader
 from pinlake.query.lake import OpenLake
@@ -102,7 +103,7 @@ class FlowCounts(msgspec.Struct, frozen=True):
 
 def flow_counts(home: Home, dataset: Dataset, log: LogReader) -> FlowCounts:
     """Count what the home holds now: cheap enough to be called every few seconds."""
-    stored = _objects(Lake(home.lake_url))
+    stored = _objects(open_lake(home))
     return FlowCounts(
         log=_log_counts(dataset, log),
         objects=len(stored),

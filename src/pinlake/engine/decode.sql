@@ -61,14 +61,14 @@ SELECT * REPLACE (CASE {proof} ELSE error({error}) END AS position) FROM ({known
 -- without a blank, texts as they are. It then says nothing else: the first text that had a quote
 -- or backslash in it would have ended, or gone on, somewhere else.
 -- name: rewritten
-WHEN {finite} AND value = concat({pieces}) THEN position
+WHEN NOT contains(value, '\') AND {finite} AND value = concat({pieces}) THEN position
 
 -- name: end
 CASE WHEN suffix(value, chr(10)) THEN {line} ELSE {end} END
 
--- That a record has the usual types in the columns' order, all columns found, so that these are
--- its keys, each once, and that numbers and booleans stand where their columns do, so that only
--- texts are left for the columns of text.
+-- That a record has as many values as columns, all found, so that these are its keys, each once,
+-- and of the usual types: fields that are no texts are read as JSON, so that each shows that it is
+-- a number or boolean in range. Only texts' columns are left to be text, and so each is.
 -- name: usual
 WHEN json_type(value, '$.*') = {usual} AND {proved} AND {closed} THEN position
 

@@ -14,28 +14,26 @@ from deltalake import Schema
 from deltalake.exceptions import DeltaError
 from duckdb import DuckDBPyConnection, DuckDBPyRelation
 
-from pinlake.engine import inputs, quarantine, records, routing, rules, schema
-from pinlake.engine.base import Given, LogRanges, Objects, Outcome, Step, Taken, Versions
+from pinlake.engine import inputs, quarantine, records, routing, schema
+from pinlake.engine.base import LogRanges, Objects, Outcome, Step, Taken, Versions
 from pinlake.engine.cleaning import Cleaning
 from pinlake.engine.inputs import Fetched
 from pinlake.engine.quarantine import Rejected
 from pinlake.engine.records import Decoded
+from pinlake.engine.running import StepEngine, counts, planned
 from pinlake.engine.values import Values, joined
-from pinlake.errors import TableExchanged
 from pinlake.lake import evolution, tables
 from pinlake.lake.store import Lake
-from pinlake.lake.tables import Head, Snapshot
+from pinlake.lake.tables import Snapshot
 from pinlake.log.base import LogReader
 from pinlake.table import UNROUTED
 
 T = TypeVar("T")
 TRANSLATOR = "pinlake.engine.functions"
 """The module that reads SQL, which takes sqlglot."""
-SPILL = ".spill"
-"""The folder of a lake that takes what does not fit into memory."""
 
 
-class DuckdbEngine:
+class DuckdbEngine(StepEngine):
     """Runs steps in this process. Not for several threads.
 
     ``log`` is needed by steps of stage stream alone. ``functions_sql`` is the
@@ -53,9 +51,9 @@ class DuckdbEngine:
         memory: str = "1GB",
         spill: Path | None = None,
     ) -> None:
-        self.lake, self.log = lake, log
-        self._functions_sql = functions_sql
-        self._spill = spill or lake.folder / SPILL
+        super().__init__(lake, functions_sql)
+        self.log = log
+        self._spill = spill or lake.spill
         self._settings: dict[str, str | bool | int | float | list[str]] = {
             "threads": threads,
             "memory_limit": memory,
@@ -81,7 +79,7 @@ class DuckdbEngine:
         if not self._worded:
             from pinlake.engine import functions
 
-            functions.define(self._wordless, self._functions_sql)
+            functions.define(self._wordless, self.functions_sql)
             self._worded = True
         return self._wordless
 
@@ -92,24 +90,6 @@ class DuckdbEngine:
             self._open = duckdb.connect(":memory:", config=self._settings)
             self._open.execute("SET TimeZone = 'UTC'")
         return self._open
-
-    def run(self, step: Step) -> Outcome:
-        """Run one step to its commit, or find it done.
-
-        Raises ColumnsChanged, TableExchanged, TableBroken, ObjectForeign, and what
-        the log raises; the step may be run again after any of them.
-        """
-        done = tables.committed(self.lake, step.marked, step.app_id)
-        if done is not None and step.number <= done:
-            return Outcome(step.number, 0, 0, 0, None, found_done=True)
-        rules.check(self.lake, step, rules.digest(step.table, self._functions_sql))
-        if isinstance(step.input, Objects):
-            return self._load(step, step.input)
-        if isinstance(step.input, Given):
-            return self._take(step, step.input.read())
-        if isinstance(step.input, Versions):
-            return self._clean(step, step.input)
-        return self._stream(step, step.input)
 
     def close(self) -> None:
         """Release the connection and the key indexes. Idempotent."""
@@ -140,11 +120,11 @@ class DuckdbEngine:
         return self._append(step, Decoded(decoded.values, rejected))
 
     def _clean(self, step: Step, given: Versions) -> Outcome:
-        head = _checked(step, given, tables.head(self.lake, given.table))
+        head = planned(step, given, tables.head(self.lake, given.table))
         declared = self._cleaning(step).batch_schema
         evolution.check_readable(given.table, head.schema, declared)
         files = tables.added(self.lake, given.table, given.after, given.upto)
-        batch = Snapshot(head.table_id, head.version, declared, tuple(files))
+        batch = Snapshot(head.table_id, head.version, declared, tuple(files), self.lake)
         return self._cleaned(step, tables.read(self.connection, batch), ())
 
     def _stream(self, step: Step, given: LogRanges) -> Outcome:
@@ -241,41 +221,6 @@ class DuckdbEngine:
             rows if outcome.rows else None,
             app_id=step.app_id,
             number=step.number,
-            counts={
-                "rows": outcome.rows,
-                "duplicates": outcome.duplicates,
-                "quarantined": outcome.quarantined,
-            },
+            counts=counts(outcome),
         )
         return msgspec.structs.replace(outcome, version=done.version, found_done=done.found_done)
-
-    def _quarantine(self, step: Step, rejected: Sequence[Rejected]) -> int | None:
-        """Commit what is no row, if anything is, and return the version."""
-        if not rejected:
-            return None
-        done = tables.commit(
-            self.lake,
-            step.quarantine,
-            quarantine.SCHEMA,
-            quarantine.Rows(rejected),
-            app_id=step.app_id,
-            number=step.number,
-            counts={
-                "quarantined": len(rejected),
-                rules.COUNT: rules.digest(step.table, self._functions_sql),
-            },
-        )
-        return done.version
-
-
-def _checked(step: Step, given: Versions, found: Head | None) -> Head:
-    """Return where the table stands that the step was planned on."""
-    if found is not None and found.table_id == given.table_id:
-        return found
-    raise TableExchanged(
-        stage=step.stage,
-        name=step.table.name,
-        table=given.table,
-        planned=given.table_id,
-        found=found.table_id if found else "missing",
-    )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import mmap
 from array import array
 from collections.abc import Iterator, Sequence
 
@@ -25,9 +24,6 @@ READ_BYTES = 16 * 1024 * 1024
 
 TOPIC = "topic:"
 """The mark of a topic in stage stream, as in its plans; no topic's own name has a colon."""
-
-MAPPED_BYTES = 1024 * 1024
-"""Objects from this size on are mapped, not read: a copy costs more than all their parsing."""
 
 
 class Fetched(msgspec.Struct, frozen=True):
@@ -56,15 +52,14 @@ class Keys:
 
 def read_objects(lake: Lake, keys: Sequence[str]) -> Iterator[Part]:
     """Yield each object's lines and offsets. Raises ObjectForeign, FileNotFoundError."""
-    for key in keys:
-        place = objects.parse(key)
-        if place is None:
-            raise ObjectForeign(key=key)
-        content = _content(lake, key)
+    places = [_place(key) for key in keys]
+    contents = objects.unpacked(keys, lake.contents(keys))
+    runs = lake.contents([f"{offsets.ROOT}/{key}" for key in keys])
+    for key, place, content, told in zip(keys, places, contents, runs, strict=True):
         # Only \n ends a line here, as with the sink.
         lines = io.BytesIO(content) if isinstance(content, bytes) else iter(content.readline, b"")
         lengths = array("i", map(len, lines))
-        positions = offsets.of(lake, key, place.start, len(lengths))
+        positions = offsets.told(told, key, place.start, len(lengths))
         yield Part(Source(place.topic, place.partition, key), positions, lengths, content)
 
 
@@ -80,12 +75,11 @@ def read_log(log: LogReader, ranges: Sequence[LogRange]) -> Iterator[Fetched]:
             after = batch.upto
 
 
-def _content(lake: Lake, key: str) -> bytes | mmap.mmap:
-    """Return an object's bytes; those of a large one stay in the system's page cache."""
-    if key.endswith(".gz") or (lake.exists(key) and lake.size(key) < MAPPED_BYTES):
-        return objects.get(lake, key)
-    with lake.path(key).open("rb") as file:
-        return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+def _place(key: str) -> objects.ObjectKey:
+    place = objects.parse(key)
+    if place is None:
+        raise ObjectForeign(key=key)
+    return place
 
 
 def _part(batch: Batch) -> Part:

@@ -188,6 +188,7 @@ class KeyIndex:
     def _ranges(self, files: tuple[str, ...]) -> dict[str, _Unread]:
         found = dict.fromkeys(files, _Unread(None, None))
         if files:
+            self._lake.fetch(files)
             query = statements("keys.sql")["ranges"].format(type=self._kind)
             given = {"files": list(files), "key": self._key}
             for file, low, high in self._connection.execute(query, given).fetchall():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Container, Iterable, Iterator, Sequence
-from typing import Any
+from typing import Any, Literal
 
 from pinlake.dataset import Column
 from pinlake.engine.statements import literal, name, statements
@@ -26,6 +26,9 @@ _JSON = {
     "BOOLEAN": ("BOOLEAN",),
 }
 """What json_type calls a value that is of the column's type already, the usual one first."""
+
+Expected = Literal["as written", "escaped", "few"]
+"""What many records are like: each as its fields would be written, or with escapes in texts."""
 
 ODD = "a record is not plain"
 """What a query fails with at a record that it cannot take."""
@@ -60,28 +63,37 @@ class Plain:
 
     def rows(self) -> str:
         """Return the query for the columns and provenance of records that are all plain."""
-        return self._rows(self._known())
+        return self._rows([_first("fields", names) for _, names in self.columns], self._known())
 
-    def checked_rows(self, *, few: bool = False) -> str:
+    def checked_rows(self, expected: Expected = "as written") -> str:
         """Return the query for the same, which fails with the text ODD where one is not plain.
 
-        ``few``: of a few hundred records, where a longer query takes more time to plan than
-        it saves. It takes plain records of the usual types alone.
+        What is ``expected`` of most records decides which proof comes first. Of a ``few``
+        hundred only the usual types are taken, for a longer query takes more time to plan
+        than it saves.
         """
-        proofs = [self._named()] if few else [self._fitted()]
-        if not few and all(_is_plain(each) for _, names in self.columns for each in names):
-            proofs = [self._rewritten(), self._in_place(), *proofs]
-        hoped = _filled("hoped", proof=" ".join(proofs), error=literal(ODD), known=self._known())
-        return self._rows(hoped)
+        columns = [_first("fields", names) for _, names in self.columns]
+        if expected == "few":
+            return self._rows(columns, self._hoped([self._named()], self._known()))
+        if expected == "as written" and all(_is_plain(each.name) for each, _ in self.columns):
+            proofs = [self._rewritten(), self._fitted()]
+            return self._rows(columns, self._hoped(proofs, self._known()))
+        columns = [_read(column, _first("fields", names)) for column, names in self.columns]
+        proofs = [self._in_place(), self._fitted()]
+        return self._rows(columns, self._hoped(proofs, self._known(but_texts="JSON")))
 
-    def _rows(self, records: str) -> str:
+    def _hoped(self, proofs: Sequence[str], known: str) -> str:
+        return _filled("hoped", proof=" ".join(proofs), error=literal(ODD), known=known)
+
+    def _rows(self, values: Sequence[str], records: str) -> str:
         columns = [
-            f"{_first('fields', names)} AS {name(column.name)}" for column, names in self.columns
+            f"{value} AS {name(column.name)}"
+            for value, (column, _) in zip(values, self.columns, strict=True)
         ]
         return _filled("rows", columns=", ".join(columns), records=records)
 
-    def _known(self) -> str:
-        return _filled("known", types=self._types(DUCKDB))
+    def _known(self, but_texts: str | None = None) -> str:
+        return _filled("known", types=self._types(DUCKDB, but_texts))
 
     def _rewritten(self) -> str:
         pieces, lead = [], "{"
@@ -92,7 +104,14 @@ class Plain:
             lead = f"{mark},"
         end = f"{lead[:-1]}}}"
         pieces.append(_filled("end", end=literal(end), line=literal(f"{end}\n")))
-        return _filled("rewritten", finite=self._finite(), pieces=", ".join(pieces))
+        finite = [
+            f"isfinite(fields.{name(column.name)})"
+            for column, _ in self.columns
+            if column.type == "DOUBLE"
+        ]
+        return _filled(
+            "rewritten", finite=" AND ".join(["true", *finite]), pieces=", ".join(pieces)
+        )
 
     def _named(self) -> str:
         in_range = " AND ".join(["true", *self._in_range("fields")])
@@ -109,7 +128,7 @@ class Plain:
         return _filled(
             "usual",
             usual=_listed(literal(_JSON[column.type][0]) for column, _ in self.columns),
-            proved=" AND ".join([self._finite(), *self._proved()]),
+            proved=" AND ".join(self._proved()),
             closed=_filled("closed"),
         )
 
@@ -123,10 +142,15 @@ class Plain:
     def _paths(self) -> str:
         return _listed(literal(_pointer(each)) for _, names in self.columns for each in names)
 
-    def _types(self, wanted: Container[str]) -> str:
-        """Return the columns of these types by all their names, as from_json takes them."""
+    def _types(self, wanted: Container[str], but_texts: str | None = None) -> str:
+        """Return the columns of these types by all their names, as from_json takes them.
+
+        ``but_texts`` is the type of all that are no texts, in place of their own.
+        """
         spec = {
             each: DUCKDB[column.type]
+            if column.type == "STRING"
+            else but_texts or DUCKDB[column.type]
             for column, names in self.columns
             if column.type in wanted
             for each in names
@@ -149,27 +173,17 @@ class Plain:
             if column.type in _NUMBERS:
                 yield _in_range(column, _first(struct, names))
 
-    def _finite(self) -> str:
-        doubles = [
-            _first("fields", names) for column, names in self.columns if column.type == "DOUBLE"
-        ]
-        return " AND ".join(f"isfinite({each})" for each in doubles) or "true"
-
     def _proved(self) -> Iterator[str]:
-        """Yield for each column that it is there, and of its type if that is not text.
-
-        In a text the key's second quote would have a backslash before it.
-        """
+        """Yield for each column that it is there, and of its type if that is not text."""
         for column, names in self.columns:
+            found = _first("fields", names)
+            value, text = _read(column, found), f"CAST({found} AS VARCHAR)"
             if column.type == "STRING":
-                yield f"{_first('fields', names)} IS NOT NULL"
+                yield f"{found} IS NOT NULL"
+            elif column.type == "DOUBLE":
+                yield f"isfinite({value})"
             else:
-                yield _any(
-                    _written(each, blank, end)
-                    for each in names
-                    for end in (",", "}")
-                    for blank in ("", " ")
-                )
+                yield f"CAST({value} AS VARCHAR) = {text}"
 
     def _all_found(self) -> str:
         """Return that there are no other keys, and none twice."""
@@ -235,14 +249,11 @@ def _is_plain(key: str) -> bool:
     return _key(key) == f'"{key}"'
 
 
-def _written(key: str, blank: str, end: str) -> str:
-    """Return that a record holds a key with the very number or boolean that was read of it."""
-    field = f"CAST(fields.{name(key)} AS VARCHAR)"
-    return f"contains(value, {literal(f'{_key(key)}:{blank}')} || {field} || {literal(end)})"
-
-
-def _any(conditions: Iterable[str]) -> str:
-    return f"({' OR '.join(conditions)})"
+def _read(column: Column, field: str) -> str:
+    """Return a column's value of a field that is text, or else JSON."""
+    if column.type == "STRING":
+        return field
+    return f"TRY_CAST(CAST({field} AS VARCHAR) AS {DUCKDB[column.type]})"
 
 
 def _filled(statement: str, **blanks: Any) -> str:

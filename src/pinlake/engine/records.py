@@ -12,7 +12,7 @@ from duckdb import DuckDBPyConnection, DuckDBPyRelation
 
 from pinlake.dataset import Column, Table
 from pinlake.engine.decode import Decoder, Reject, Row, from_base64, is_json, opened
-from pinlake.engine.plain import MALFORMED, ODD, Plain
+from pinlake.engine.plain import MALFORMED, ODD, Expected, Plain
 from pinlake.engine.quarantine import Rejected
 from pinlake.engine.statements import statements
 from pinlake.engine.values import Replacement, Value, Values
@@ -20,6 +20,10 @@ from pinlake.lake.objects import MAX_DEPTH
 
 FEW = 5_000
 """So few values are sooner read than a query is planned that reads them faster."""
+
+
+LOOKED_AT = 100
+"""Values of a batch that tell what the others are like."""
 
 
 class Decoded(msgspec.Struct, frozen=True):
@@ -123,16 +127,26 @@ def _query(
         "objects": [source.object for source in values.sources],
     }
     if not table.generic:
-        return _plain_rows(table.columns, checked=checked, few=len(values) < FEW), parameters
+        expected = _expected(values) if checked else None
+        return _plain_rows(table.columns, expected), parameters
     if of_stream:
         del parameters["objects"]
     return statements("decode.sql")["stream_rows" if of_stream else "topic_rows"], parameters
 
 
 @lru_cache(maxsize=256)
-def _plain_rows(columns: tuple[Column, ...], *, checked: bool, few: bool) -> str:
+def _plain_rows(columns: tuple[Column, ...], expected: Expected | None) -> str:
     plain = Plain(columns)
-    return plain.checked_rows(few=few) if checked else plain.rows()
+    return plain.rows() if expected is None else plain.checked_rows(expected)
+
+
+def _expected(values: Values) -> Expected:
+    """Return what most of the values are like, by the first ones."""
+    if len(values) < FEW:
+        return "few"
+    first = values.at(range(min(len(values), LOOKED_AT)))
+    escaped = sum(b"\\" in each.content for each in first)
+    return "escaped" if escaped > LOOKED_AT // 4 else "as written"
 
 
 def _mended(values: Values, odd: Sequence[int], mend: Mend) -> Decoded:

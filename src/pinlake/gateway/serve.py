@@ -17,9 +17,8 @@ from pinlake.gateway.connection import Connection
 from pinlake.log.base import Log
 from pinlake.log.clock import milliseconds
 from pinlake.log.housekeeping import Housekeeper
-from pinlake.log.open import open_log
+from pinlake.log.open import embedded, log_of
 from pinlake.log.retention import Floor
-from pinlake.log.segments import SegmentLimits
 from pinlake.record import LogName
 from pinlake.settings import Home
 
@@ -61,14 +60,8 @@ def serve(
 
 
 def opened(home: Home) -> Log:
-    """Open a home's log for writing, with the limits of its settings."""
-    limits = home.settings.log
-    return open_log(
-        home.log_url,
-        max_bytes=limits.max_bytes or None,
-        min_free_bytes=limits.min_free_bytes,
-        segment=SegmentLimits(limits.segment_bytes, int(limits.segment_seconds * 1000)),
-    )
+    """Open a home's log for writing."""
+    return log_of(home)
 
 
 def _kept_house(
@@ -76,7 +69,7 @@ def _kept_house(
 ) -> contextlib.AbstractContextManager[object]:
     if floor is None:
         return contextlib.nullcontext()
-    return Housekeeper(log, home.settings.log, floor, milliseconds)
+    return Housekeeper(embedded(log), home.settings.log, floor, milliseconds)
 
 
 def check_address(host: str, *, insecure: bool) -> None:

@@ -8,7 +8,7 @@ from urllib.parse import unquote
 import msgspec
 
 from pinlake.errors import TableBroken
-from pinlake.lake.store import Lake
+from pinlake.lake.store import Identity, Lake
 
 if TYPE_CHECKING:
     from deltalake import DeltaTable
@@ -18,9 +18,6 @@ TORN = ".torn"
 CHECKPOINT = ".checkpoint.parquet"
 REWRITES = frozenset({"DELETE", "UPDATE", "MERGE", "OPTIMIZE", "RESTORE", "ERASE"})
 """Operations that write rows anew which the table had already."""
-
-Identity = tuple[int, int]
-"""What tells a file from another one that later has its name: inode and time of writing."""
 
 
 class AddedFile(msgspec.Struct, frozen=True):
@@ -102,11 +99,7 @@ def checkpoints(lake: Lake, table: str) -> list[int]:
 
 def identity(lake: Lake, table: str, version: int) -> Identity | None:
     """Return what tells a commit from one of a table rebuilt in its place; None: there is none."""
-    try:
-        status = lake.path(path(table, version)).stat()
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    return status.st_ino, status.st_mtime_ns
+    return lake.identity(path(table, version))
 
 
 def versions(lake: Lake, table: str) -> list[int]:
@@ -124,14 +117,12 @@ def newest(lake: Lake, table: str, known: int | None = None) -> int | None:
     Looked for from a ``known`` one on, or from the newest checkpoint, which costs the
     same however long the log is.
     """
-    version = _there(lake, table, known)
+    version = _newest_since(lake, table, known)
     if version is None:
-        version = _there(lake, table, _pointed(lake, table))
+        version = _newest_since(lake, table, _pointed(lake, table))
     if version is None:
         found = versions(lake, table)
         return found[-1] if found else None
-    while lake.exists(path(table, version + 1)):
-        version += 1
     return version
 
 
@@ -149,7 +140,7 @@ def read(lake: Lake, table: str, version: int) -> CommitRecord:
             reason=f"the commit of version {version} is gone; rebuild the table from upstream",
         )
     try:
-        return _parse(version, content)
+        return parse(version, content)
     except (msgspec.DecodeError, UnicodeDecodeError, KeyError, TypeError, AttributeError) as error:
         reason = (
             f"{path(table, version)}, the commit of version {version}, is torn ({error}); put a"
@@ -165,9 +156,10 @@ def is_plain(delta: DeltaTable) -> bool:
     return lowest and not delta.metadata().partition_columns
 
 
-def _there(lake: Lake, table: str, version: int | None) -> int | None:
-    """Return a version if the table's log has a file of it."""
-    return version if version is not None and lake.exists(path(table, version)) else None
+def _newest_since(lake: Lake, table: str, version: int | None) -> int | None:
+    """Return the last version of those that follow a version, if the log has a file of that."""
+    found = [] if version is None else lake.numbered(f"{table}/{LOG}", version)
+    return found[-1].number if found else None
 
 
 def _pointed(lake: Lake, table: str) -> int | None:
@@ -178,7 +170,8 @@ def _pointed(lake: Lake, table: str) -> int | None:
         return None
 
 
-def _parse(version: int, content: bytes) -> CommitRecord:
+def parse(version: int, content: bytes) -> CommitRecord:
+    """Return what the content of a commit says; DecodeError, KeyError... where it is damaged."""
     actions = [msgspec.json.decode(line) for line in content.splitlines() if line]
     if not actions:
         raise msgspec.DecodeError("nothing in it")

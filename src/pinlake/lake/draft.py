@@ -5,8 +5,10 @@ from __future__ import annotations
 import itertools
 import os
 import re
+import shutil
 import uuid
 from collections.abc import Mapping
+from pathlib import Path
 
 import msgspec
 from deltalake import (
@@ -29,6 +31,8 @@ _PARQUET = WriterProperties(compression="SNAPPY", max_row_group_size=131_072)
 """Readers work on row groups side by side: a file of one group is read by one core alone.
 
 Properties without a compression mean none, other than no properties at all."""
+CONFIGURATION = {"delta.enableExpiredLogCleanup": "false"}
+"""The log of a table is cut by upkeep alone, which knows what its readers have passed."""
 PREFIX = "_draft-"
 _FOLDER = re.compile(rf"{PREFIX}(?P<process>\d+)-(?P<life>[0-9a-f]{{8}})-\d+\Z")
 _life = uuid.uuid4().hex[:8]
@@ -37,14 +41,14 @@ _numbers = itertools.count()
 
 
 class Draft(msgspec.Struct, frozen=True):
-    """The content of a commit, and the files that it adds, which lie in the table, synced."""
+    """The content of a commit, and the files that it adds, which lie in the table, durably."""
 
     content: bytes
     files: tuple[str, ...]
 
 
 class DraftTable:
-    """An empty table beside the real one, in which deltalake writes.
+    """An empty table on this machine, beside the real one, in which deltalake writes.
 
     deltalake's own commit costs more with every live file of the table (9 ms at
     one, 70 ms at a thousand), and syncs nothing. Here each commit is version 1 of
@@ -53,9 +57,15 @@ class DraftTable:
 
     def __init__(self, lake: Lake, table: str, schema: Schema) -> None:
         self._lake, self._table, self._schema = lake, table, schema
-        self._folder = f"{table}/{PREFIX}{os.getpid()}-{_life}-{next(_numbers)}"
-        lake.make_folder(self._folder)
-        DeltaTable.create(lake.table_url(self._folder), schema)
+        name = f"{PREFIX}{os.getpid()}-{_life}-{next(_numbers)}"
+        self._folder = lake.scratch(table) / name
+        self._folder.mkdir()
+        DeltaTable.create(self._folder.as_uri(), schema, configuration=CONFIGURATION)
+
+    @property
+    def first(self) -> bytes:
+        """The commit that would make the table itself."""
+        return self._file(0).read_bytes()
 
     def write(
         self, rows: ArrowStream | None, app_id: str, number: int, counts: Mapping[str, int]
@@ -64,16 +74,28 @@ class DraftTable:
 
         Raises ColumnsChanged where the rows do not fit the schema.
         """
-        first = commits.path(self._folder, 1)
-        self._lake.delete(first)
+        self._file(1).unlink(missing_ok=True)
         self._commit(rows, app_id, number, counts)
-        content = self._lake.get(first)
-        assert content is not None
-        return Draft(content, self._moved(commits.read(self._lake, self._folder, 1)))
+        content = self._file(1).read_bytes()
+        names = [file.path for file in commits.parse(1, content).files]
+        self._adopt(names)
+        return Draft(content, tuple(f"{self._table}/{name}" for name in names))
 
     def close(self) -> None:
         """Delete what is left. Idempotent."""
-        self._lake.delete_tree(self._folder)
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _adopt(self, names: list[str]) -> None:
+        """Give the files their places; where that fails nothing is left here for the next try."""
+        try:
+            self._lake.adopt(self._folder, names, self._table)
+        except BaseException:
+            for name in names:
+                (self._folder / name).unlink(missing_ok=True)
+            raise
+
+    def _file(self, version: int) -> Path:
+        return self._folder / commits.path(".", version)
 
     def _commit(
         self, rows: ArrowStream | None, app_id: str, number: int, counts: Mapping[str, int]
@@ -83,7 +105,7 @@ class DraftTable:
             custom_metadata={name: str(count) for name, count in counts.items()},
             max_commit_retries=0,
         )
-        delta = DeltaTable(self._lake.table_url(self._folder))
+        delta = DeltaTable(self._folder.as_uri())
         if rows is None:
             delta.create_write_transaction(
                 [],
@@ -106,22 +128,23 @@ class DraftTable:
             wanted = types.columns(self._schema)
             raise ColumnsChanged(table=self._table, found=wanted, wanted=error) from error
 
-    def _moved(self, record: commits.CommitRecord) -> tuple[str, ...]:
-        """Give the files their place in the real table, their content durable before."""
-        names = [file.path for file in record.files]
-        for name in names:
-            self._lake.move(f"{self._folder}/{name}", f"{self._table}/{name}")
-        if names:
-            self._lake.sync_names(self._table)
-        return tuple(f"{self._table}/{name}" for name in names)
-
 
 def sweep(lake: Lake, table: str) -> None:
     """Delete the drafts of processes that have ended."""
-    for name in lake.children(table):
-        found = _FOLDER.match(name)
+    for folder in _drafts(lake, table):
+        found = _FOLDER.match(folder.name)
         if found and _ended(int(found["process"]), found["life"]):
-            lake.delete_tree(f"{table}/{name}")
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def drop_all(lake: Lake, table: str) -> None:
+    """Delete every draft of a table, as its one writer."""
+    for folder in _drafts(lake, table):
+        shutil.rmtree(folder)
+
+
+def _drafts(lake: Lake, table: str) -> list[Path]:
+    return list(lake.scratch(table).glob(f"{PREFIX}*"))
 
 
 def _ended(process: int, life: str) -> bool:

@@ -33,6 +33,8 @@ def delete(lake: Lake, table: str, predicates: Sequence[str]) -> int:
         some = predicates[first : first + PREDICATE_ROWS]
         try:
             metrics: dict[str, Any] = delta.delete(" OR ".join(f"({each})" for each in some))
+        except OSError as error:
+            raise lake.failure(error) from None
         except DeltaError as error:
             raise TableBroken(table=table, reason=error) from error
         deleted += int(metrics["num_deleted_rows"])
@@ -62,14 +64,12 @@ def forget_past(lake: Lake, table: str, since: int | None = None) -> None:
     head = tables.head(lake, table)
     if head is not None:
         done = commit(lake, table, head.schema, None, 0)
-        delta = _open(lake, table)
-        delta.create_checkpoint()
-        commits.sync_checkpoint(lake, table, done.version)
+        handle_of(lake, table).checkpoint(done.version)
         for key in _past(lake, table, done.version, done.version if since is None else since):
             lake.delete(key)
         lake.sync_names(f"{table}/{commits.LOG}")
         tables.forget(lake, table)
-    if lake.exists(table):
+    if lake.children(table):
         _sweep(lake, table)
 
 
@@ -78,10 +78,9 @@ def _sweep(lake: Lake, table: str) -> None:
     lake.sweep_drafts(table, time.time())
     snapshot = tables.snapshot(lake, table)
     live = {str(file) for file in snapshot.files} if snapshot else set()
+    draft.drop_all(lake, table)  # their commits quote values as statistics
     for name in lake.children(table):
-        if name.startswith(draft.PREFIX):  # its commit quotes values as statistics
-            lake.delete_tree(f"{table}/{name}")
-        elif name.endswith(".parquet") and str(lake.path(f"{table}/{name}")) not in live:
+        if name.endswith(".parquet") and str(lake.path(f"{table}/{name}")) not in live:
             lake.delete(f"{table}/{name}")
     lake.sync_names(table)
 
@@ -98,5 +97,7 @@ def _past(lake: Lake, table: str, newest: int, since: int) -> Iterator[str]:
 def _open(lake: Lake, table: str) -> DeltaTable:
     try:
         return DeltaTable(lake.table_url(table), storage_options=lake.storage_options)
+    except OSError as error:
+        raise lake.failure(error) from None
     except DeltaError as error:
         raise TableBroken(table=table, reason=error) from error

@@ -99,7 +99,7 @@ class _Change(msgspec.Struct, frozen=True):
     def _written(self, connection: Any, files: list[str]) -> list[Action]:
         """Write some files' rows anew, durably, and return the new files' actions."""
         paths = tuple(str(self.lake.path(f"{self.table}/{file}")) for file in files)
-        rows = tables.read(connection, tables.Snapshot("", 0, self.schema, paths))
+        rows = tables.read(connection, tables.Snapshot("", 0, self.schema, paths, self.lake))
         draft = DraftTable(self.lake, self.table, self.schema)
         try:
             content = draft.write(rows, "rewrite", 1, {}).content

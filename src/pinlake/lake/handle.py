@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import threading
 from collections.abc import Mapping
 from typing import Any
@@ -10,16 +9,11 @@ from urllib.parse import unquote
 
 import msgspec
 from deltalake import DeltaTable, Schema
-from deltalake.exceptions import CommitFailedError
 
 from pinlake.errors import TableBroken
 from pinlake.lake import commits, draft, mending, opening, types
-from pinlake.lake.commits import Identity
 from pinlake.lake.draft import DraftTable
-from pinlake.lake.store import Lake
-
-CONFIGURATION = {"delta.enableExpiredLogCleanup": "false"}
-"""The log of a table is cut by upkeep alone, which knows what its readers have passed."""
+from pinlake.lake.store import Lake, Numbered
 
 
 class Head(msgspec.Struct, frozen=True):
@@ -54,8 +48,8 @@ class Handle:
         self._live: dict[str, LiveFile] = {}
         self._committed: dict[str, int | None] = {}
         self._drafts: tuple[str, DraftTable] | None = None
-        self._newest: Identity | None = None
-        self._torn: Identity | None = None
+        self._newest: Numbered | None = None
+        self._torn: Numbered | None = None
         self._mended = False
 
     def newest(self, *, writing: bool = False) -> Head | None:
@@ -71,14 +65,8 @@ class Handle:
 
     def create(self, schema: Schema) -> Head:
         """Make the table durably; where another process was first, take what it made."""
-        self._lake.make_folder(self._table)
-        url, options = self._lake.table_url(self._table), self._lake.storage_options
-        with contextlib.suppress(CommitFailedError):  # another's version 0 is as good as ours
-            DeltaTable.create(
-                url, schema, mode="ignore", configuration=CONFIGURATION, storage_options=options
-            )
-        self._lake.sync([commits.path(self._table, 0)])
-        self._lake.sync_names(self._table)
+        first = self._drafts_of(schema).first
+        self._lake.create(commits.path(self._table, 0), first)  # another's is as good as ours
         head = self.newest()
         assert head is not None
         return head
@@ -115,6 +103,9 @@ class Handle:
         if not self.is_plain:
             reason = "another writer gave it partitions or table features; append with that one"
             raise TableBroken(table=self._table, reason=reason)
+        return self._drafts_of(schema)
+
+    def _drafts_of(self, schema: Schema) -> DraftTable:
         columns = types.columns(schema)
         if self._drafts is None or self._drafts[0] != columns:
             self._drafts = (columns, DraftTable(self._lake, self._table, schema))
@@ -122,24 +113,29 @@ class Handle:
 
     def checkpoint(self, version: int) -> None:
         """Write the table's state at a version, so that opening it stays cheap."""
-        self.at(version).create_checkpoint()
+        try:
+            self.at(version).create_checkpoint()
+        except OSError as error:
+            raise self._lake.failure(error) from None
         commits.sync_checkpoint(self._lake, self._table, version)
 
     def _follow(self) -> bool:
         """Read the commits after the one at hand; False where only opening anew tells the state."""
         head = self._head
-        if head is None or self._identity(head.version) != self._newest:
+        if head is None:
             return False
-        version = head.version
-        while found := self._identity(version + 1):
+        there = self._lake.numbered(f"{self._table}/{commits.LOG}", head.version)
+        if not there or there[0] != self._newest:
+            return False
+        for found in there[1:]:
             if found == self._torn:
                 break
-            record = commits.read(self._lake, self._table, version + 1)
+            record = commits.read(self._lake, self._table, found.number)
             if record.changes_table:
                 return False
             self._take(record)
-            version, self._newest = version + 1, found
-        self._head = msgspec.structs.replace(head, version=version)
+            self._newest = found
+            self._head = msgspec.structs.replace(head, version=found.number)
         return True
 
     def _take(self, record: commits.CommitRecord) -> None:
@@ -172,8 +168,9 @@ class Handle:
         self._live, self._committed = {}, {}
         self._mended = False
 
-    def _identity(self, version: int) -> Identity | None:
-        return commits.identity(self._lake, self._table, version)
+    def _identity(self, version: int) -> Numbered | None:
+        found = commits.identity(self._lake, self._table, version)
+        return None if found is None else Numbered(version, found)
 
 
 def _live(delta: DeltaTable) -> dict[str, LiveFile]:

@@ -237,6 +237,6 @@ def _live(lake: Lake, table: str) -> set[str]:
 
 def _written(lake: Lake, key: str) -> float:
     try:
-        return lake.path(key).stat().st_mtime
+        return lake.written(key)
     except FileNotFoundError:
         return float("inf")

@@ -12,7 +12,8 @@ import msgspec
 from pinlake.errors import TableBroken
 from pinlake.lake import commits
 from pinlake.lake.commits import LOG
-from pinlake.lake.store import Lake, sync_folder
+from pinlake.lake.file import sync_folder
+from pinlake.lake.store import Lake
 from pinlake.telemetry import logger
 
 LOCK = ".mend.lock"
@@ -21,6 +22,8 @@ PARQUET = b"PAR1"
 
 def is_torn(lake: Lake, table: str, version: int) -> bool:
     """Tell whether a newest commit, or a file that it adds, is not whole."""
+    if not lake.may_tear:
+        return False
     try:
         record = commits.read(lake, table, version)
     except TableBroken:
@@ -35,7 +38,7 @@ def mend(lake: Lake, table: str) -> bool:
     the stage commits it again with the same rows. An earlier commit cannot be
     torn: a writer syncs each before the next.
     """
-    if not lake.exists(f"{table}/{LOG}"):
+    if not lake.may_tear or not lake.children(f"{table}/{LOG}"):
         return False
     with _alone(lake, table):
         torn = _torn_checkpoint(lake, table)
@@ -52,7 +55,7 @@ def mend(lake: Lake, table: str) -> bool:
 @contextmanager
 def _alone(lake: Lake, table: str) -> Iterator[None]:
     """Keep others from mending, so that nobody sets aside what another has written anew."""
-    descriptor = os.open(lake.path(f"{table}/{LOG}/{LOCK}"), os.O_RDWR | os.O_CREAT, 0o644)
+    descriptor = lake.open_lock(f"{table}/{LOG}/{LOCK}")
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
@@ -80,7 +83,7 @@ def _torn_checkpoint(lake: Lake, table: str) -> list[str]:
     try:
         pointer = msgspec.json.decode(content)
         key = commits.checkpoint(table, pointer["version"])
-        whole = "parts" in pointer or _whole(lake, key, lake.size(key))
+        whole = "parts" in pointer or _whole(lake, key, *lake.sizes([key]))
     except FileNotFoundError:
         return [commits.pointer(table)]
     except (msgspec.DecodeError, KeyError, TypeError, ValueError):

@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import base64
 import gzip
-import os
+import itertools
 import re
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from urllib.parse import quote, unquote
 
 import msgspec
 
 from pinlake.errors import ObjectTorn
 from pinlake.lake.naming import ROOT, ObjectKey, parse
-from pinlake.lake.store import DRAFT, Lake
+from pinlake.lake.store import Content, Lake
 
 __all__ = ["ROOT", "Listed", "ObjectKey", "get", "lines", "list_after", "listing", "parse", "put"]
 
 ROOTS = "progress/roots"
 """The other folders that objects lie in: an empty file each, named by the folder, %-encoded."""
+
+IN_ORDER = 1_000_000_000
+"""What follows an offset below this one has a name that sorts after its own."""
 
 MAX_DEPTH = 512
 """Deeper JSON is taken for no JSON, so that no parser's own limit decides."""
@@ -44,12 +47,15 @@ def put(lake: Lake, key: ObjectKey | str, content: bytes) -> None:
 def get(lake: Lake, key: str) -> bytes:
     """Return an object's lines; FileNotFoundError where it is gone."""
     content = lake.get(key)
-    if content is None:
-        raise FileNotFoundError(key)
-    try:
-        return gzip.decompress(content) if key.endswith(".gz") else content
-    except (OSError, EOFError, zlib.error) as error:
-        raise ObjectTorn(key=key, reason=error) from error
+    return bytes(_unpacked(key, content))
+
+
+def unpacked(keys: Sequence[str], contents: Iterable[Content | None]) -> Iterator[Content]:
+    """Yield the lines of objects from their files' contents.
+
+    Raises FileNotFoundError where one is gone, and ObjectTorn.
+    """
+    return map(_unpacked, keys, contents)
 
 
 def add_root(lake: Lake, root: str) -> None:
@@ -68,9 +74,14 @@ def topics(lake: Lake) -> list[str]:
     return sorted({topic for root in roots(lake) for topic in lake.children(root)})
 
 
-def listing(lake: Lake, topic: str) -> list[ObjectKey]:
-    """Return the objects of a topic in whatever layout, by partition and first offset."""
-    found = (parse(path) for root in roots(lake) for path in _files(lake, f"{root}/{topic}"))
+def listing(lake: Lake, topic: str, done: Mapping[int, int] = {}) -> list[ObjectKey]:
+    """Return the objects of a topic in whatever layout, by partition and first offset.
+
+    Of a partition in ``done`` those up to that first offset may be left out: what is
+    in the default layout is listed from there on alone, however many are before.
+    """
+    others = (lake.files(f"{root}/{topic}") for root in roots(lake) if root != ROOT)
+    found = map(parse, itertools.chain(_in_root(lake, topic, done), *others))
     return sorted(key for key in found if key is not None and key.topic == topic)
 
 
@@ -82,10 +93,16 @@ def partitions(lake: Lake, topic: str) -> list[int]:
 def list_after(lake: Lake, topic: str, partition: int, start: int | None) -> list[Listed]:
     """Return a partition's objects that begin after a start offset (None: all), in order."""
     return [
-        Listed(key, lake.size(str(key)))
-        for key in listing(lake, topic)
-        if key.partition == partition and (start is None or key.start > start)
+        each
+        for each in sized(lake, listing(lake, topic))
+        if each.key.partition == partition and (start is None or each.key.start > start)
     ]
+
+
+def sized(lake: Lake, keys: Sequence[ObjectKey]) -> list[Listed]:
+    """Return objects with their sizes."""
+    sizes = lake.sizes([str(key) for key in keys])
+    return [Listed(key, size) for key, size in zip(keys, sizes, strict=True)]
 
 
 def lines(values: Iterable[bytes | None]) -> bytes:
@@ -126,16 +143,24 @@ def _encoded(value: bytes) -> bytes:
     return b'"' + base64.b64encode(value) + b'"\n'
 
 
-def _files(lake: Lake, folder: str) -> Iterator[str]:
-    """Yield the keys of all files below a folder, but for drafts."""
+def _unpacked(key: str, content: Content | None) -> Content:
+    if content is None:
+        raise FileNotFoundError(key)
     try:
-        entries = list(os.scandir(lake.path(folder)))
-    except (FileNotFoundError, NotADirectoryError):
+        return gzip.decompress(content) if key.endswith(".gz") else content
+    except (OSError, EOFError, zlib.error) as error:
+        raise ObjectTorn(key=key, reason=error) from error
+
+
+def _in_root(lake: Lake, topic: str, done: Mapping[int, int]) -> Iterator[str]:
+    """Yield a topic's files in the default root: of a folder from what is done on."""
+    folder = f"{ROOT}/{topic}"
+    if not done:
+        yield from lake.files(folder)
         return
-    for entry in entries:
-        if entry.name.startswith(DRAFT):
-            continue
-        if entry.is_dir(follow_symlinks=False):
-            yield from _files(lake, f"{folder}/{entry.name}")
-        else:
-            yield f"{folder}/{entry.name}"
+    last = {f"partition={number}": ObjectKey(topic, number, at) for number, at in done.items()}
+    for name in lake.children(folder):
+        known = last.get(name)
+        # From ten digits on names do not sort as their offsets do.
+        after = str(known) if known and known.start < IN_ORDER else ""
+        yield from lake.files(f"{folder}/{name}", after)

@@ -11,7 +11,7 @@ from array import array
 from collections.abc import Iterable, Iterator, Sequence
 
 from pinlake.errors import ObjectTorn
-from pinlake.lake.store import Lake
+from pinlake.lake.store import Content, Lake
 
 ROOT = "offsets"
 
@@ -58,10 +58,14 @@ def drop(lake: Lake, key: str) -> None:
 
 def of(lake: Lake, key: str, start: int, lines: int) -> array[int]:
     """Return the offset of each line of an object; ObjectTorn where runs and lines differ."""
-    content = lake.get(f"{ROOT}/{key}")
+    return told(lake.get(f"{ROOT}/{key}"), key, start, lines)
+
+
+def told(content: Content | None, key: str, start: int, lines: int) -> array[int]:
+    """Return the same from what was kept of the object's runs, None where nothing was."""
     if content is None:
         return array("q", range(start, start + lines))
-    found = read(content.decode())
+    found = read(bytes(content).decode())
     if len(found) != lines:
         reason = f"it has {lines} lines, {ROOT}/{key} tells {len(found)} offsets"
         raise ObjectTorn(key=key, reason=reason)

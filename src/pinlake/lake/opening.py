@@ -64,7 +64,10 @@ def kept(lake: Lake, table: str) -> list[int]:
 
 def _load(lake: Lake, table: str, version: int) -> DeltaTable:
     url, options = lake.table_url(table), lake.storage_options
-    return DeltaTable(url, version=version, storage_options=options)
+    try:
+        return DeltaTable(url, version=version, storage_options=options)
+    except OSError as error:
+        raise lake.failure(error) from None
 
 
 def _explained(lake: Lake, table: str, version: int, error: DeltaError) -> Exception:

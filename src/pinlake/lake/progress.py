@@ -65,12 +65,12 @@ class Plans:
     def latest(self) -> Plan | None:
         """Return the plan with the highest number, or None; PlanTorn where it is damaged."""
         known = self._newest
-        if known is None or not self.lake.exists(self._key(known.number)):
-            known = self._find()
-        while known and (successor := self._read(known.number + 1)):
-            known = successor
-        self._newest = known
-        return known
+        there = self.lake.numbered(self.folder, known.number) if known else []
+        if not there:
+            self._newest = self._find()
+        elif known and there[-1].number > known.number:
+            self._newest = self._read(there[-1].number) or self._find()
+        return self._newest
 
     def put(self, plan: Plan) -> bool:
         """Write a plan durably if its number is free; tell whether it was.
@@ -107,7 +107,7 @@ class Plans:
 
     def claimed(self) -> bool:
         """Tell whether a writer is active now (by trying the claim for a moment)."""
-        if not self.lake.exists(f"{self.folder}/{LOCK}"):
+        if not self.lake.lock_file(f"{self.folder}/{LOCK}").exists():
             return False
         descriptor = self._open_lock()
         try:
@@ -124,8 +124,7 @@ class Plans:
         return [int(name[:20]) for name in names if len(name) == 25 and name[:20].isdecimal()]
 
     def _open_lock(self) -> int:
-        self.lake.make_folder(self.folder)
-        return os.open(self.lake.path(f"{self.folder}/{LOCK}"), os.O_RDWR | os.O_CREAT, 0o644)
+        return self.lake.open_lock(f"{self.folder}/{LOCK}")
 
     def _find(self) -> Plan | None:
         """Read the newest plan of a listing (again, if it was deleted meanwhile)."""
@@ -139,7 +138,7 @@ class Plans:
         try:
             return None if content is None else msgspec.json.decode(content, type=Plan)
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-            path = self.lake.path(self._key(number))
+            path = self.lake.table_url(self._key(number))
             raise PlanTorn(path=path, reason=error) from error
 
     def _key(self, number: int) -> str:

@@ -1,26 +1,16 @@
-"""A lake: one root in an object store, and the durable writes below it."""
+"""The seam to a lake: one root in an object store, and what every store of one promises."""
 
 from __future__ import annotations
 
-import contextlib
-import itertools
-import os
-import shutil
-from collections.abc import Iterable
+import mmap
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Protocol
-from urllib.parse import unquote, urlsplit
+from typing import NamedTuple, Protocol
 
-import obstore.store
-from obstore.store import LocalStore
-
-from pinlake.errors import SettingInvalid
-
-DRAFT = ".draft~"
-"""How files begin that are yet to be whole; no topic, stream or table is called so."""
-UNUSABLE = frozenset("[]^|\\%*?")
-"""What deltalake cannot open in a path (it takes part of it for a host), or DuckDB expands."""
-_drafts = itertools.count()
+Identity = str
+"""What tells a file from another one that later has its name."""
+Content = bytes | mmap.mmap
 
 
 class ArrowStream(Protocol):
@@ -31,166 +21,147 @@ class ArrowStream(Protocol):
         ...
 
 
-class Lake:
-    """The root of all objects, tables and plans.
+class Numbered(NamedTuple):
+    """A file that is named by its number alone, ``<n, 20 digits>.json``: a commit or a plan."""
 
-    ``url`` is ``file:///<folder>`` (S3 comes with its adapter). Every file of the
-    lake is written once under its name and then only deleted, but for
-    ``_delta_log/_last_checkpoint``. Keys are paths below the root, with ``/``.
+    number: int
+    identity: Identity
 
-    ``put`` and ``create`` sync a draft before they give it its name: obstore
-    syncs nothing, so a power cut would leave a torn file under a good name.
+
+class Lake(ABC):
+    """The root of all objects, tables and plans. ``pinlake.lake.open.open_lake`` opens a home's.
+
+    Keys are paths below the root, with ``/``. Every file is written once under its
+    name and then only deleted, but for ``_delta_log/_last_checkpoint``, and for
+    objects that an erasure or a rebuilt sink writes anew. A write is whole and
+    durable when it returns, a file that is read is whole, and what was written is
+    seen by whoever looks next, in whatever process.
+
+    Parquet is read as files of this machine: ``path`` tells where a file lies here
+    once ``fetch`` was called for it. Safe to use from several threads.
     """
 
-    def __init__(self, url: str) -> None:
-        self.url = url.rstrip("/")
-        self.folder = _folder(url)
-        self.folder.mkdir(parents=True, exist_ok=True)
-        self.store: LocalStore = obstore.store.LocalStore(self.folder)
+    url: str
+    ground: Path
+    """The folder of this machine below which every ``path`` lies."""
+    spill: Path
+    """The folder of this machine for what does not fit into memory; there once it is needed."""
+    may_tear: bool
+    """Whether a power cut may leave half of what other libraries wrote under a good name."""
 
     @property
     def storage_options(self) -> dict[str, str]:
-        """What deltalake needs beside the URL."""
+        """What deltalake needs beside the URL. It may hold secrets: never show it."""
         return {}
+
+    def failure(self, error: OSError) -> Exception:
+        """Return what deltalake met, as an error that tells a user what to do."""
+        return error
 
     def table_url(self, table: str) -> str:
         """Return the URL of a table, such as ``clean/pin``."""
         return f"{self.url}/{table}"
 
-    def path(self, key: str) -> Path:
-        """Return where a key lies on disk."""
-        return self.folder / key
-
+    @abstractmethod
     def put(self, key: str, content: bytes) -> None:
-        """Write a file whole and durably, in place of what was there."""
-        draft = self._draft(key, content)
-        draft.replace(self.path(key))
-        sync_folder(self.path(key).parent)
+        """Write a file, in place of what was there."""
 
+    @abstractmethod
     def create(self, key: str, content: bytes) -> bool:
-        """Write a file whole and durably if the key is free; tell whether it was."""
-        draft = self._draft(key, content)
-        try:
-            os.link(draft, self.path(key))
-        except FileExistsError:
-            return False
-        finally:
-            draft.unlink()
-        sync_folder(self.path(key).parent)
-        return True
+        """Write a file if the key is free; tell whether it was.
 
+        Of several writers of different contents one gets True. Of a remote store so does
+        who finds there what it wants to write: the answer to its own write may be lost.
+        """
+
+    @abstractmethod
     def get(self, key: str) -> bytes | None:
         """Return a file's content, or None where there is none."""
-        try:
-            return self.path(key).read_bytes()
-        except FileNotFoundError:
-            return None
 
+    @abstractmethod
+    def contents(self, keys: Sequence[str]) -> Iterator[Content | None]:
+        """Yield each file's content, in order, or None; fetched ahead where that takes time."""
+
+    @abstractmethod
     def exists(self, key: str) -> bool:
-        """Tell whether there is a file or folder of this key."""
-        return self.path(key).exists()
+        """Tell whether there is a file of this key."""
 
-    def size(self, key: str) -> int:
-        """Return a file's size in bytes."""
-        return self.path(key).stat().st_size
+    @abstractmethod
+    def sizes(self, keys: Sequence[str]) -> list[int]:
+        """Return the files' sizes in bytes; FileNotFoundError where one is gone."""
 
+    @abstractmethod
+    def written(self, key: str) -> float:
+        """Return when a file was written, in seconds since 1970; FileNotFoundError."""
+
+    @abstractmethod
+    def identity(self, key: str) -> Identity | None:
+        """Return what tells a file from a later one of its name, or None where there is none."""
+
+    @abstractmethod
+    def numbered(self, folder: str, since: int) -> list[Numbered]:
+        """Return the numbered files of a folder from ``since`` on, up to the first that is missing.
+
+        It costs the same however many are before ``since``. Empty where that one is missing.
+        """
+
+    @abstractmethod
     def children(self, key: str) -> list[str]:
         """Return the names of the files and folders right below a key, sorted; drafts are none."""
-        try:
-            found = os.listdir(self.path(key))  # noqa: PTH208 - half the time of Path.iterdir
-        except (FileNotFoundError, NotADirectoryError):
-            return []
-        return sorted(name for name in found if not name.startswith(DRAFT))
 
+    @abstractmethod
+    def files(self, folder: str, after: str = "") -> Iterator[str]:
+        """Yield the keys of all files below a folder, however deep, but for drafts.
+
+        Those that do not sort after the key ``after`` may be left out.
+        """
+
+    @abstractmethod
     def delete(self, key: str) -> None:
         """Delete a file, if it is there."""
-        self.path(key).unlink(missing_ok=True)
 
+    @abstractmethod
     def delete_tree(self, key: str) -> None:
-        """Delete everything below a key, durably, if it is there."""
-        if self.exists(key):
-            with contextlib.suppress(FileNotFoundError):  # another process deletes it too
-                shutil.rmtree(self.path(key))
-            sync_folder(self.path(key).parent)
+        """Delete everything below a key, if it is there."""
 
-    def move(self, source: str, target: str) -> None:
-        """Give a file another name, its content durable before; the name needs ``sync_names``."""
-        sync_file(self.path(source))
-        self.path(source).replace(self.path(target))
+    @abstractmethod
+    def path(self, key: str) -> Path:
+        """Return where a file lies on this machine, once it was fetched."""
 
-    def sync_names(self, key: str) -> None:
-        """Make the names in a folder durable."""
-        sync_folder(self.path(key))
+    @abstractmethod
+    def fetch(self, paths: Iterable[str]) -> None:
+        """Bring the files of such paths to this machine, those that are not here.
 
+        One that is gone from the lake stays away.
+        """
+
+    @abstractmethod
+    def adopt(self, folder: Path, names: Sequence[str], table: str) -> None:
+        """Give files of a ``scratch`` folder, by their paths below it, their places in a table."""
+
+    @abstractmethod
+    def scratch(self, table: str) -> Path:
+        """Return the folder of this machine for what is not yet the table's; make it."""
+
+    @abstractmethod
+    def lock_file(self, key: str) -> Path:
+        """Return the file of this machine to lock for a key, the same one for all its processes."""
+
+    @abstractmethod
+    def open_lock(self, key: str) -> int:
+        """Open that file, made where it is missing, and return its descriptor."""
+
+    @abstractmethod
     def sync(self, keys: Iterable[str]) -> None:
         """Make files that others wrote durable, and their names too."""
-        paths = [self.path(key) for key in keys]
-        for path in paths:
-            sync_file(path)
-        for folder in sorted({path.parent for path in paths}):
-            sync_folder(folder)
 
+    @abstractmethod
+    def sync_names(self, key: str) -> None:
+        """Make the names in a folder durable."""
+
+    @abstractmethod
     def sweep_drafts(self, key: str, before: float) -> int:
         """Delete what writers that were killed left unfinished below a key; return how many.
 
         ``before`` is seconds since the epoch: a draft that was written later may be alive.
         """
-        swept = 0
-        for folder, _, names in os.walk(self.path(key)):
-            for name in names:
-                draft = Path(folder, name)
-                with contextlib.suppress(FileNotFoundError):  # it became whole meanwhile
-                    if name.startswith(DRAFT) and draft.stat().st_mtime < before:
-                        draft.unlink()
-                        swept += 1
-        return swept
-
-    def make_folder(self, key: str) -> None:
-        """Make a folder with those above it, durably."""
-        path = self.path(key)
-        missing = [above for above in (path, *path.parents) if not above.exists()]
-        path.mkdir(parents=True, exist_ok=True)
-        for made in missing:
-            sync_folder(made.parent)
-
-    def _draft(self, key: str, content: bytes) -> Path:
-        """Write content durably under a name that nobody reads."""
-        folder = self.path(key).parent
-        if not folder.exists():
-            self.make_folder(str(folder.relative_to(self.folder)))
-        draft = folder / f"{DRAFT}{os.getpid()}-{next(_drafts)}"
-        try:
-            with draft.open("wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-        except BaseException:
-            with contextlib.suppress(OSError):
-                draft.unlink()
-            raise
-        return draft
-
-
-def _folder(url: str) -> Path:
-    parts = urlsplit(url)
-    path = unquote(parts.path)
-    if parts.scheme != "file":
-        raise SettingInvalid(where="settings", name="lake", value=url, reason="file:// is wanted")
-    if refused := UNUSABLE.intersection(path):
-        reason = f"the path must not hold {' '.join(sorted(refused))}"
-        raise SettingInvalid(where="settings", name="lake", value=url, reason=reason)
-    return Path(path)
-
-
-def sync_file(path: Path) -> None:
-    """Make a file's content durable."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def sync_folder(path: Path) -> None:
-    """Make the names in a folder durable."""
-    sync_file(path)

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
-from urllib.parse import unquote
 
 import msgspec
 from deltalake import DeltaTable, Schema
 
 from pinlake.errors import ColumnsChanged, TableBroken
-from pinlake.lake import commits, types
+from pinlake.lake import commits, opening, types
 from pinlake.lake.draft import Draft
 from pinlake.lake.handle import Head, forget, handle_of
 from pinlake.lake.store import ArrowStream, Lake
@@ -26,8 +25,10 @@ __all__ = [
     "commit",
     "committed",
     "damaged",
+    "fetch",
     "forget",
     "head",
+    "missing",
     "names",
     "read",
     "size",
@@ -48,17 +49,19 @@ class Commit(msgspec.Struct, frozen=True):
 
 
 class Snapshot(msgspec.Struct, frozen=True):
-    """A table at one version: its id, schema, and live files as absolute paths or URLs.
+    """A table at one version: its id, schema, and live files as paths of this machine.
 
-    ``plain`` False: deletion vectors, column mapping or partitions are in play,
-    and the files alone do not tell the rows.
+    The files are there once ``fetch`` was called, which ``read`` does. ``plain``
+    False: deletion vectors, column mapping or partitions are in play, and the files
+    alone do not tell the rows.
     """
 
     table_id: str
     version: int
     schema: Schema
     files: tuple[str, ...]
-    url: str = ""
+    lake: Lake
+    table: str = ""
     plain: bool = True
 
 
@@ -138,7 +141,8 @@ def snapshot(lake: Lake, table: str, version: int | None = None) -> Snapshot | N
             version=head.version,
             schema=head.schema,
             files=tuple(str(lake.path(f"{table}/{path}")) for path in handle.live),
-            url=lake.table_url(table),
+            lake=lake,
+            table=table,
             plain=handle.is_plain,
         )
 
@@ -191,9 +195,21 @@ def read(connection: Any, snapshot: Snapshot) -> Any:
     if not snapshot.files:
         return connection.sql(types.empty_select(snapshot.schema))
     if snapshot.plain:
+        fetch(snapshot)
         return types.fitted(_files(connection, snapshot), snapshot.schema)
-    scan: Any = DeltaTable(snapshot.url, version=snapshot.version).scan()
+    scan: Any = opening.load(snapshot.lake, snapshot.table, snapshot.version).scan()
     return connection.from_arrow(scan.read_all())
+
+
+def fetch(snapshot: Snapshot) -> None:
+    """Have a snapshot's files on this machine."""
+    snapshot.lake.fetch(snapshot.files)
+
+
+def missing(snapshot: Snapshot) -> list[str]:
+    """Return those of a snapshot's files that the lake does not have."""
+    names = set(snapshot.lake.children(snapshot.table))
+    return [file for file in snapshot.files if file.rpartition("/")[2] not in names]
 
 
 def damaged(connection: Any, snapshot: Snapshot) -> TableBroken | None:
@@ -227,9 +243,8 @@ def _files(connection: Any, snapshot: Snapshot) -> Any:
 
 
 def _name(snapshot: Snapshot) -> str:
-    """Return a table's name below the lake, by its URL or files: ``clean/pin``."""
-    where = snapshot.url or snapshot.files[0].rpartition("/")[0]
-    return "/".join(where.split("/")[-2:])
+    """Return a table's name below the lake, by itself or by its files: ``clean/pin``."""
+    return snapshot.table or "/".join(snapshot.files[0].split("/")[-3:-1])
 
 
 def _snapshot_at(lake: Lake, table: str, delta: DeltaTable) -> Snapshot:
@@ -237,8 +252,9 @@ def _snapshot_at(lake: Lake, table: str, delta: DeltaTable) -> Snapshot:
         table_id=str(delta.metadata().id),
         version=delta.version(),
         schema=delta.schema(),
-        files=tuple(unquote(uri) for uri in delta.file_uris()),
-        url=lake.table_url(table),
+        files=tuple(str(lake.path(f"{table}/{path}")) for path in opening.files(delta)),
+        lake=lake,
+        table=table,
         plain=commits.is_plain(delta),
     )
 

@@ -14,7 +14,7 @@ import msgspec
 from pinlake.dataset import Dataset, Question
 from pinlake.errors import FreshRefused, HomeMissing, QuestionUnknown, TableMissing
 from pinlake.lake import tables
-from pinlake.lake.store import Lake
+from pinlake.lake.open import open_lake
 from pinlake.lake.tables import Snapshot
 from pinlake.query import as_of, session, statement
 from pinlake.query.answer import Answer, Asked, Column
@@ -61,7 +61,7 @@ class OpenLake:
         if not home.path.is_dir():
             raise HomeMissing(home=home.path)
         self.home, self.dataset, self._clock = home, dataset, clock
-        self._lake = Lake(home.lake_url)
+        self._lake = open_lake(home)
         self._fresh: FreshTables | None = None
         self._opening = threading.Lock()
 

@@ -58,6 +58,7 @@ class Segments:
         if self._last is None or not _same_columns(self._last, snapshot):
             self._kept.clear()
         first, self._last = self._last is None, snapshot
+        tables.fetch(snapshot)  # so that a file's size is known
         live = frozenset(snapshot.files)
         self._kept = [each for each in self._kept if each.files <= live]
         held = frozenset[str]().union(*(each.files for each in self._kept))

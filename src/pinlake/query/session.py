@@ -43,6 +43,6 @@ def opened(lake: Lake, spill: Path) -> duckdb.DuckDBPyConnection:
     connection = duckdb.connect(":memory:", config=OFFLINE)
     connection.execute("SET TimeZone = 'UTC'")
     connection.execute("SET temp_directory = $1", [str(spill)])
-    connection.execute("SET allowed_directories = $1", [[str(lake.folder)]])
+    connection.execute("SET allowed_directories = $1", [[str(lake.ground)]])
     connection.execute("SET enable_external_access = false")
     return connection

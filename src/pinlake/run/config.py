@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from pinlake import settings
+from pinlake.log.kafka.connection import is_shown
 from pinlake.run.present import Presenter
 
 PASSWORD = re.compile(r"(?<=://)([^:/@]*):.*@")
@@ -33,7 +34,7 @@ def value_of(home: settings.Home, name: str) -> Any:
     for part in name.split("."):
         value = getattr(value, part)
     embedded = {
-        "topics": home.log_url,
+        "topics": home.topics_url,
         "streams": home.log_url,
         "lake": home.lake_url,
         "source": home.source_url,
@@ -42,7 +43,9 @@ def value_of(home: settings.Home, name: str) -> Any:
 
 
 def masked(value: Any) -> Any:
-    """Return a value with the password of a URL in it masked."""
+    """Return a value with a URL's password and secrets masked, and of [kafka] all but its pace."""
+    if isinstance(value, dict):
+        return {name: text if is_shown(name) else "***" for name, text in value.items()}
     if not isinstance(value, str):
         return value
     return SECRET.sub(r"\1***", PASSWORD.sub(r"\1:***@", value))

@@ -16,7 +16,7 @@ from pinlake.dashboard.flow import FlowCounts, Route, Sent, flow_counts
 from pinlake.dashboard.report import Run, compared, write_report
 from pinlake.dataset import Dataset
 from pinlake.errors import GatewayUnreachable
-from pinlake.log.open import open_reader
+from pinlake.log.open import reader_of
 from pinlake.producer.emulation import PostReport, post
 from pinlake.query.compare import Difference
 from pinlake.query.lake import OpenLake
@@ -199,7 +199,7 @@ class _Filling:
 
 
 def _look(home: Home, dataset: Dataset) -> FlowCounts:
-    with closing(open_reader(home.log_url)) as log:
+    with closing(reader_of(home)) as log:
         return flow_counts(home, dataset, log)
 
 

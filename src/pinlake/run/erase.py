@@ -11,10 +11,11 @@ from pathlib import Path
 import msgspec
 
 from pinlake.dataset import Dataset, Table
-from pinlake.engine.duckdb import SPILL, DuckdbEngine
+from pinlake.engine.duckdb import DuckdbEngine
 from pinlake.engine.erasure import Finder
-from pinlake.errors import KeyMissing, TableMissing
+from pinlake.errors import KeyMissing, LogCannot, TableMissing
 from pinlake.lake import objects
+from pinlake.lake.open import open_lake
 from pinlake.lake.progress import Plans, names
 from pinlake.lake.store import Lake
 from pinlake.log.erase import Eraser, opened
@@ -66,8 +67,9 @@ def run_erase(home: Home, dataset: Dataset, name: str, key: str) -> Erased:
     for each store finds for itself what it holds. Raises TableMissing, KeyMissing,
     LogInUse, WriterBusy, and what the stages raise.
     """
-    lake = Lake(home.lake_url)
+    lake = open_lake(home)
     table = _table(lake, dataset, name)
+    _check_erasable(home)
     with ExitStack() as held:
         eraser = _held_log(home, held)
         _drain(home, dataset, name, with_log=eraser is not None)
@@ -81,9 +83,8 @@ def run_erase(home: Home, dataset: Dataset, name: str, key: str) -> Erased:
             objects=erase_objects(finder, dataset, lake),
             log=_from_log(home, dataset, finder, eraser),
         )
-    lake.delete_tree(SPILL)
-    for derived in DERIVED:
-        _remove(home.path / derived)
+    for derived in (lake.spill, *(home.path / name for name in DERIVED)):
+        _remove(derived)
     return erased
 
 
@@ -94,6 +95,16 @@ def _table(lake: Lake, dataset: Dataset, name: str) -> Table:
     if not table.key:
         raise KeyMissing(table=name)
     return table
+
+
+def _check_erasable(home: Home) -> None:
+    """Raise LogCannot where topics are in Kafka, which lets single records go by time alone."""
+    if home.topics_url != home.log_url:
+        do = (
+            "let the topics' retention.ms pass them there, or write a tombstone where they are "
+            "compacted; nothing was erased from the lake either, for it would be filled again"
+        )
+        raise LogCannot(what="erase single records", do=do)
 
 
 def _held_log(home: Home, held: ExitStack) -> Eraser | None:

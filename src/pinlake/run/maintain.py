@@ -11,6 +11,7 @@ from deltalake.exceptions import DeltaError
 from pinlake.dataset import Dataset
 from pinlake.errors import PinlakeError, WriterBusy
 from pinlake.lake import progress, tables
+from pinlake.lake.open import open_lake
 from pinlake.lake.progress import Plans
 from pinlake.lake.store import Lake
 from pinlake.lake.upkeep import Rules
@@ -40,7 +41,7 @@ def maintain(home: Home, dataset: Dataset, *, json: bool) -> bool:
 
     A table of a running stage is left to that stage, which does the same.
     """
-    lake, presenter = Lake(home.lake_url), Presenter(json=json)
+    lake, presenter = open_lake(home), Presenter(json=json)
     rules = msgspec.structs.replace(upkeep.rules(home.settings), compact_after=2)
     going_well = True
     for table in tables.names(lake):

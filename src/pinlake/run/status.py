@@ -12,7 +12,7 @@ from rich.table import Table
 from pinlake.dataset import Dataset
 from pinlake.errors import LogUnusable
 from pinlake.log.base import LogReader
-from pinlake.log.open import open_reader
+from pinlake.log.open import reader_of
 from pinlake.run.present import Presenter
 from pinlake.settings import Home
 from pinlake.stage.status import StageStatus, status
@@ -53,7 +53,7 @@ def _print_json(
 def _reader(home: Home) -> LogReader | None:
     """Return the log if there is one yet."""
     try:
-        return open_reader(home.log_url)
+        return reader_of(home)
     except LogUnusable:
         return None
 

@@ -59,7 +59,7 @@ class Arrivals:
 
     def _of_topic(self, latest: Plan | None, topic: str) -> list[ObjectKey]:
         planned = self._plans(topic).latest()
-        listing = objects.listing(self._lake, topic)
+        listing = objects.listing(self._lake, topic, _done(latest, topic))
         ends = self._ends(planned) if planned else {}
         taken = {*self._known(latest).keys, *(_copied(latest) if latest else ())}
         return [key for key in listing if _is_new(latest, key, ends, taken)]
@@ -111,6 +111,16 @@ def last(latest: Plan | None, partition: str) -> int | None:
     """Return the first offset of the last object taken of a partition, ``<topic>/<p>``."""
     done = latest.ranges.get(partition) if latest else None
     return done.upto if done else None
+
+
+def _done(latest: Plan | None, topic: str) -> dict[int, int]:
+    """Return the first offset of the last object taken of each partition that a sink writes."""
+    ranges = latest.ranges if latest else {}
+    return {
+        int(partition.rpartition("/")[2]): each.upto
+        for partition, each in ranges.items()
+        if partition.rpartition("/")[0] == topic
+    }
 
 
 def _is_new(

@@ -11,6 +11,7 @@ from pinlake.engine.base import marked
 from pinlake.engine.routes import routes
 from pinlake.errors import TableBroken
 from pinlake.lake import commits
+from pinlake.lake.open import open_lake
 from pinlake.lake.progress import Plan, Plans
 from pinlake.lake.store import Lake
 from pinlake.log.base import Position
@@ -134,4 +135,4 @@ class Floor:
 def floor_of(home: Home, dataset: Dataset, sunk: Wanted) -> Floor:
     """Return the floor of a home's log, where the sink takes the topics of ``sunk``."""
     topics = home.settings.stream.topics
-    return Floor(Lake(home.lake_url), dataset, sunk=sunk, stream_topics=topics)
+    return Floor(open_lake(home), dataset, sunk=sunk, stream_topics=topics)

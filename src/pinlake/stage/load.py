@@ -18,6 +18,9 @@ from pinlake.stage.load_source import SourceLoad
 from pinlake.stage.worker import Planned, Wanted, Work, everything, work_of
 from pinlake.table import unclaimed
 
+MOST_OBJECTS = 10_000
+"""How many objects one plan takes: of a long backlog not all are asked for their sizes."""
+
 
 class Load:
     """Every table that topics or a source feed, each with its planner.
@@ -93,7 +96,7 @@ class LoadPlanner:
         if self.source and (planned := self.source.next(latest)):
             return Planned(planned.plan, more=True)
         found = [each for each in self.pending(latest) if self._wanted(each)]
-        taken = fitting([Listed(key, self._lake.size(str(key))) for key in found], self._plan_bytes)
+        taken = fitting(objects.sized(self._lake, found[:MOST_OBJECTS]), self._plan_bytes)
         if not taken:
             return None
         self._arrivals.settle(latest)

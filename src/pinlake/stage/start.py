@@ -10,12 +10,13 @@ from typing import Protocol
 
 from pinlake.dataset import Dataset
 from pinlake.engine.base import Engine
-from pinlake.errors import LogLost, LogUnusable
+from pinlake.errors import LogLost, LogUnusable, SettingInvalid
 from pinlake.lake import progress
+from pinlake.lake.open import open_lake
 from pinlake.lake.store import Lake
 from pinlake.log.base import LogReader
-from pinlake.log.open import open_reader
-from pinlake.settings import Home, Settings
+from pinlake.log.open import open_reader, reader_of, topics_reader_of
+from pinlake.settings import KAFKA, Home, Settings
 from pinlake.stage.clean import Clean
 from pinlake.stage.connector.configuration import connector_of
 from pinlake.stage.load import Load
@@ -45,16 +46,19 @@ def period(stage: str, settings: Settings) -> float:
 
 def log_url(stage: str, home: Home) -> str | None:
     """Return the log that a stage reads, or None where it reads none."""
-    return home.log_url if stage in {"sink", "stream"} else None
+    if stage == "sink":
+        return home.topics_url
+    return home.log_url if stage == "stream" else None
 
 
 def wait_for_log(url: str, stop: threading.Event, *, once: bool) -> bool:
     """Wait until there is a log to read; False where the wait was stopped.
 
-    Nobody waits ``once``: where there is no log there is nothing to do, and a
-    file that is no log raises LogUnusable.
+    Kafka counts as there: its tables are tried again until it answers. Nobody
+    waits ``once``: where there is no log there is nothing to do, and a file that
+    is no log raises LogUnusable.
     """
-    while not _readable(url, once=once):
+    while not (url.startswith(KAFKA) or _readable(url, once=once)):
         if once or stop.wait(WAIT_SECONDS):
             return False
     return True
@@ -62,7 +66,7 @@ def wait_for_log(url: str, stop: threading.Event, *, once: bool) -> bool:
 
 def check_not_lost(stage: str, home: Home, url: str) -> None:
     """Raise LogLost where a stage finds no log, and its plans tell of one."""
-    if progress.names(Lake(home.lake_url), stage):
+    if progress.names(open_lake(home), stage):
         raise LogLost(url=url, stage=stage)
 
 
@@ -71,16 +75,15 @@ def open_crew(
     stage: str, home: Home, dataset: Dataset, table: str | None
 ) -> Iterator[tuple[Lake, Crew]]:
     """Open what a stage needs and give it its tables (or one); close all of it at the end."""
-    lake, settings = Lake(home.lake_url), home.settings
+    lake, settings = open_lake(home), home.settings
     wanted = everything if table is None else table.__eq__
-    url = log_url(stage, home)
     with ExitStack() as opened:
-        log = opened.enter_context(closing(open_reader(url))) if url else None
+        log = opened.enter_context(closing(_log(stage, home))) if log_url(stage, home) else None
         if stage == "sink":
             assert log is not None
             yield lake, Sink(lake, log, connector_of(settings.sink), _of_table(dataset, wanted))
             return
-        engine = opened.enter_context(closing(_engine(stage, lake, log, dataset.functions_sql)))
+        engine = opened.enter_context(closing(_engine(stage, settings, lake, log, dataset)))
         yield (
             lake,
             _engine_crew(
@@ -94,6 +97,10 @@ def open_crew(
                 source_url=home.source_url,
             ),
         )
+
+
+def _log(stage: str, home: Home) -> LogReader:
+    return topics_reader_of(home) if stage == "sink" else reader_of(home)
 
 
 def _engine_crew(
@@ -122,10 +129,20 @@ def _engine_crew(
     )
 
 
-def _engine(stage: str, lake: Lake, log: LogReader | None, functions_sql: str) -> Engine:
+def _engine(
+    stage: str, settings: Settings, lake: Lake, log: LogReader | None, dataset: Dataset
+) -> Engine:
+    if settings.engine == "spark":
+        if not lake.url.startswith("file:"):
+            reason = "Spark reads and writes a lake in a folder alone so far; take duckdb"
+            raise SettingInvalid(where="settings", name="engine", value="spark", reason=reason)
+        from pinlake.engine.spark.engine import SparkEngine
+        from pinlake.engine.spark.session import opened
+
+        return SparkEngine(lake, log, dataset.functions_sql, opened(settings.spark))
     from pinlake.engine.duckdb import DuckdbEngine
 
-    engine = DuckdbEngine(lake, log, functions_sql)
+    engine = DuckdbEngine(lake, log, dataset.functions_sql)
     if stage in CLEANING:
         engine.prepare()
     return engine

@@ -12,6 +12,7 @@ from pinlake.engine.base import FOLDERS, output_of, quarantine_of
 from pinlake.engine.routes import Routes, routes
 from pinlake.errors import SourceFailed, TopicUnknown
 from pinlake.lake import objects, progress, tables
+from pinlake.lake.open import open_lake
 from pinlake.lake.progress import Plan, Plans
 from pinlake.lake.store import Lake
 from pinlake.log.base import LogReader, PartitionState
@@ -45,7 +46,7 @@ class StageStatus(msgspec.Struct, frozen=True):
 
 def status(home: Home, dataset: Dataset, log: LogReader | None = None) -> list[StageStatus]:
     """Return every stage's tables in the order of the flow; lags of the log need the log."""
-    lake = Lake(home.lake_url)
+    lake = open_lake(home)
     return [
         *_sinks(lake, log, connector_of(home.settings.sink).takes),
         *_loads(lake, dataset, home.source_url),

@@ -3,7 +3,6 @@
 import argparse
 import http.client
 import json
-import socket
 import sys
 import tempfile
 import time
@@ -14,6 +13,7 @@ from typing import NamedTuple
 from harness.campaign import check, report, shim, values
 from harness.campaign.lives import FORGETFUL, PACE, Lives
 from harness.campaign.traffic import FREE_STREAM, SHARED, USER_ID, Traffic
+from harness.free_port import free_port
 from harness.pipeline import pinlake, run_stages
 
 TRICKLE = 200
@@ -40,7 +40,7 @@ def campaign(folder, *, seed, kills, records, clients=4, forgetful=True, say=lam
 
     ``forgetful``: log and tables keep little of the past, else all of it.
     """
-    home, port, began = folder / "home", _free_port(), time.monotonic()
+    home, port, began = folder / "home", free_port(), time.monotonic()
     pace = PACE | (FORGETFUL if forgetful else {})
     lives = Lives(folder, home, port, seed, kills, shim.build(folder), pace)
     traffic = Traffic(port, folder, seed, clients)
@@ -102,12 +102,6 @@ def _made(port, name, shards):
         connection.close()
         return status in (200, 400)  # 400: it was made, and a kill took the answer away
     return False
-
-
-def _free_port():
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        return listening.getsockname()[1]
 
 
 def main():

@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -15,6 +14,7 @@ from harness.campaign.fates import SERVICES
 from harness.campaign.lives import PACE
 from harness.campaign.run import make_streams
 from harness.campaign.traffic import Traffic
+from harness.free_port import free_port
 from harness.pipeline import run_stages, wait_until
 
 ROOM = {"PINLAKE_LOG_MIN_FREE_BYTES": "0"}
@@ -26,7 +26,7 @@ class Steady:
     def __init__(self, folder, home, *, faults=None, pace=None):
         self.folder, self.home = folder, home
         folder.mkdir(parents=True, exist_ok=True)
-        self.port = _free_port()
+        self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         environment = {**os.environ, **PACE, **ROOM, **(faults or {}), **(pace or {})}
         self.processes = {name: self._start(name, environment) for name in ("serve", *SERVICES[1:])}
@@ -103,9 +103,3 @@ def hold(seconds, *conditions):
     for condition in conditions:
         wait_until(condition)
     time.sleep(max(0.0, until - time.monotonic()))
-
-
-def _free_port():
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        return listening.getsockname()[1]

@@ -37,6 +37,7 @@ CONSUMERS_LATER = KafkaError(
 METHOD_NOT_ALLOWED = KafkaError(405, 405, "HTTP 405 Method Not Allowed: use {allowed}.")
 NOT_ACCEPTABLE = KafkaError(406, 406, "HTTP 406 Not Acceptable: this answers {offered}.")
 TOO_LARGE = KafkaError(413, 413, "The body is larger than {limit} bytes: send fewer records.")
+RECORD_TOO_LARGE = KafkaError(413, 413, "{reason}")
 UNSUPPORTED = KafkaError(
     415, 415, "HTTP 415 Unsupported Media Type: {content_type!r}; send {offered}."
 )

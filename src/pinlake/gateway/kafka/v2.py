@@ -8,7 +8,13 @@ from collections.abc import Sequence
 import msgspec
 from msgspec.structs import replace
 
-from pinlake.errors import LogClosed, LogFailed, PartitionUnknown, TopicUnknown
+from pinlake.errors import (
+    LogClosed,
+    LogFailed,
+    PartitionUnknown,
+    RecordTooLarge,
+    TopicUnknown,
+)
 from pinlake.gateway.base import Context, Handler, Request, Response, Route
 from pinlake.gateway.kafka import errors
 from pinlake.gateway.kafka.errors import CONTENT_TYPE, Refused
@@ -115,6 +121,8 @@ def _failure(error: Exception) -> Response:
             return errors.answer(errors.TOPIC_NOT_FOUND)
         case PartitionUnknown():
             return errors.answer(errors.PARTITION_NOT_FOUND)
+        case RecordTooLarge():
+            return errors.answer(errors.RECORD_TOO_LARGE, reason=error)
         case LogFailed() | LogClosed():
             return errors.answer(errors.LOG_UNAVAILABLE, reason=error)
         case _:

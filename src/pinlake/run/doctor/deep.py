@@ -32,6 +32,8 @@ def files(patient: Patient) -> Iterator[Finding]:
     connection, count = duckdb.connect(":memory:"), 0
     for table in tables.names(patient.lake):
         snapshot = tables.snapshot(patient.lake, table)
+        if snapshot:
+            tables.fetch(snapshot)
         for file in snapshot.files if snapshot else ():
             count += 1
             try:

@@ -11,10 +11,11 @@ from pinlake import settings
 from pinlake.dataset import Dataset
 from pinlake.errors import HomeMissing, PinlakeError
 from pinlake.home import open_home
-from pinlake.lake.store import Lake
+from pinlake.lake.open import open_lake
 from pinlake.log.base import LogReader
-from pinlake.log.open import open_reader
-from pinlake.run.doctor import deep, place, sources, stages, tables
+from pinlake.log.open import reader_of
+from pinlake.record import Kind
+from pinlake.run.doctor import deep, engines, place, s3, sources, stages, tables
 from pinlake.run.doctor.finding import Finding
 from pinlake.run.doctor.patient import Patient
 from pinlake.run.present import Presenter
@@ -25,10 +26,13 @@ Check = Callable[[Patient], Iterator[Finding]]
 CHECKS: Mapping[str, Check] = {
     "settings": place.connector,
     "data set": place.dataset,
+    "engine": engines.engine,
+    "lake": s3.lake,
     "port": place.port,
     "log's writer": place.writer,
     "disk": place.disk,
     "log": place.log,
+    "Kafka": place.kafka,
     "source": sources.source,
     "clock": stages.clock,
     "tables": tables.tables_open,
@@ -86,7 +90,7 @@ def _of_home(
     opened: ExitStack, home: Home, held: Dataset, now: Callable[[], float], *, deep: bool
 ) -> Iterator[Finding]:
     try:
-        lake = Lake(home.lake_url)
+        lake = open_lake(home)
     except (PinlakeError, OSError) as error:
         yield Finding("error", "lake", str(error), "mend the setting `lake`, or what lies there")
         return
@@ -109,6 +113,8 @@ def _guarded(
 def _log(opened: ExitStack, home: Home) -> LogReader | None:
     """Return the log where it can be read; the check of the log says why it cannot."""
     try:
-        return opened.enter_context(closing(open_reader(home.log_url)))
+        log = opened.enter_context(closing(reader_of(home)))
+        log.names(Kind.TOPIC)  # brokers that do not answer are awaited once, not by each check
     except PinlakeError:
         return None
+    return log

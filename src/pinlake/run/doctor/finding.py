@@ -6,10 +6,11 @@ import shlex
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 
 import msgspec
 
-from pinlake.lake.store import Lake
+from pinlake.lake.open import open_lake
 from pinlake.settings import Home
 
 Severity = Literal["ok", "warning", "error"]
@@ -69,8 +70,18 @@ def _steps(_home: Home, steps: Iterable[str]) -> str:
 
 
 def _remove(home: Home, keys: Iterable[str]) -> str:
-    folder = Lake(home.lake_url).folder
-    return "rm -rf " + " ".join(shlex.quote(str(folder / key)) for key in keys)
+    lake = open_lake(home)
+    if urlsplit(lake.url).scheme == "file":
+        return "rm -rf " + " ".join(shlex.quote(str(lake.path(key))) for key in keys)
+    endpoint = home.settings.s3.endpoint
+    command = [
+        "aws",
+        "s3",
+        "rm",
+        "--recursive",
+        *(["--endpoint-url", endpoint] if endpoint else []),
+    ]
+    return "\n  ".join(shlex.join([*command, lake.table_url(f"{key}/")]) for key in keys)
 
 
 def _run(home: Home, stage: str, table: str = "") -> str:

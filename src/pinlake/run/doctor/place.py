@@ -11,11 +11,13 @@ import socket
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 from pinlake.engine.check import check_dataset
 from pinlake.errors import LogUnusable, PinlakeError
-from pinlake.log.open import open_reader
+from pinlake.log.open import open_reader, topics_reader_of
 from pinlake.log.room import kept_free
+from pinlake.record import Kind
 from pinlake.run.doctor.finding import Finding, command
 from pinlake.run.doctor.patient import Patient
 from pinlake.settings import Home
@@ -29,8 +31,9 @@ NEARLY_FULL = 0.05
 
 def writable(home: Home) -> Iterator[Finding]:
     """Try to write where the home and the lake are."""
-    lake = Path(home.lake_url.removeprefix("file://"))
-    for folder in dict.fromkeys([home.path, lake]):
+    lake = urlsplit(home.lake_url)
+    folders = [home.path, Path(unquote(lake.path))] if lake.scheme == "file" else [home.path]
+    for folder in dict.fromkeys(folders):
         if not folder.exists():
             continue
         try:
@@ -96,7 +99,7 @@ def writer(patient: Patient) -> Iterator[Finding]:
 def disk(patient: Patient) -> Iterator[Finding]:
     """Measure the disks of log and lake, and the log against its limit."""
     limits = patient.home.settings.log
-    folders = [_log_path(patient.home).parent, patient.lake.folder]
+    folders = [_log_path(patient.home).parent, patient.lake.ground]
     seen: set[int] = set()
     for folder in folders:
         if not folder.exists() or (device := folder.stat().st_dev) in seen:
@@ -126,6 +129,21 @@ def log(patient: Patient) -> Iterator[Finding]:
         yield Finding("error", "", str(error))
     else:
         yield Finding("ok", "", f"{path} can be read")
+
+
+def kafka(patient: Patient) -> Iterator[Finding]:
+    """Ask the brokers, where topics are in Kafka."""
+    home = patient.home
+    if home.topics_url == home.log_url:
+        return
+    do = "start the brokers, or mend `topics` and [kafka]; see `pinlake config`"
+    try:
+        with contextlib.closing(topics_reader_of(home)) as reader:
+            names = reader.names(Kind.TOPIC)
+    except PinlakeError as error:
+        yield Finding("error", "", str(error), do)
+    else:
+        yield Finding("ok", "", f"{home.topics_url} answers and has {len(names):,} topics")
 
 
 def of_disk(folder: Path, free: int, total: int, floor: int) -> Finding:

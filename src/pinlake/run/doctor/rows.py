@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 from pinlake.dataset import Table
@@ -53,7 +52,7 @@ class RawRows:
         batch, size = [], 0
         for key in self._taken():
             batch.append(key)
-            size += self.patient.lake.size(key)
+            size += sum(self.patient.lake.sizes([key]))
             if size > BATCH_BYTES:
                 yield batch
                 batch, size = [], 0
@@ -169,5 +168,4 @@ def _raw_at(patient: Patient, table: str, version: int | None) -> tables.Snapsho
     if not tables.added(patient.lake, table, version, newest.version):
         return newest
     found = tables.snapshot(patient.lake, table, version)
-    there = found is not None and all(Path(file).exists() for file in found.files)
-    return found if there else None
+    return found if found is not None and not tables.missing(found) else None

@@ -68,6 +68,8 @@ def retention(patient: Patient) -> Iterator[Finding]:
     sunk = connector_of(patient.home.settings.sink).takes
     floor = floor_of(patient.home, patient.dataset, sunk)
     hours = {Kind.TOPIC: limits.retention_hours, Kind.STREAM: limits.stream_retention_hours}
+    if patient.home.topics_url != patient.home.log_url:
+        hours[Kind.TOPIC] = 0  # Kafka forgets by its own retention
     for kind in Kind:
         for name in log.names(kind) if hours[kind] else ():
             yield from _kept(patient, log, floor, LogName(kind, name), hours[kind])
@@ -131,6 +133,8 @@ def _records(log: LogReader | None) -> dict[str, float]:
                 if state.end > state.beginning:
                     partition = Partition(LogName(kind, name), state.number)
                     batch = log.read(partition, state.end - 2, 1)
+                    if not len(batch):  # Kafka's mark of a transaction stands there
+                        continue
                     found[f"the newest record of {partition}"] = max(batch.times) / 1000
     return found
 
@@ -142,8 +146,8 @@ def _plans(patient: Patient) -> dict[str, float]:
         for name in progress.names(patient.lake, stage):
             plans = Plans(patient.lake, stage, name)
             if (latest := plans.latest()) is not None:
-                path = patient.lake.path(f"{plans.folder}/{latest.number:020}.json")
-                found[f"the newest plan of {stage} {name}"] = path.stat().st_mtime
+                key = f"{plans.folder}/{latest.number:020}.json"
+                found[f"the newest plan of {stage} {name}"] = patient.lake.written(key)
     return found
 
 

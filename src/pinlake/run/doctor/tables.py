@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 from pinlake.engine.base import output_of
 from pinlake.errors import PinlakeError
@@ -82,12 +81,8 @@ def _of_table(patient: Patient, table: str) -> Iterator[Finding]:
         do = "the next run of its stage sets it aside and commits the same rows again"
         yield Finding("warning", "", f"{table}: the newest commit, {newest}, is torn", do)
         return
-    missing = [file for file in (snapshot.files if snapshot else ()) if not _is_there(file)]
+    missing = tables.missing(snapshot) if snapshot else []
     if missing:
         what = f"{table}: {len(missing)} of its files are gone, such as {missing[0]}"
         do = f"put the files back from a copy; without one {rebuild(patient, table)}"
         yield Finding("error", "", what, do)
-
-
-def _is_there(file: str) -> bool:
-    return Path(file.removeprefix("file://")).exists()

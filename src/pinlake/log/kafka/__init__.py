@@ -1,0 +1,1 @@
+"""A real Kafka as the log of topics, by confluent-kafka (librdkafka)."""

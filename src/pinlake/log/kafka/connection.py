@@ -1,0 +1,145 @@
+"""How Kafka is reached: the URL, the user's settings of librdkafka, and what of them is secret."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from pinlake.errors import ExtraMissing, SettingInvalid
+from pinlake.log.kafka.msk import signed_in
+from pinlake.telemetry import logger
+
+SCHEME = "kafka://"
+ANSWER_SECONDS = 5.0
+"""How long a broker may take to answer before it counts as not reachable."""
+
+_ADDRESS = re.compile(r"[^\s/@,]+:\d{1,5}(,[^\s/@,]+:\d{1,5})*\Z")
+_SHOWN = re.compile(r"(security\.protocol|.*\.mechanisms?|.*\.(ms|bytes|kbytes|messages))\Z")
+_OURS = frozenset(
+    {"acks", "enable.idempotence", "request.required.acks", "bootstrap.servers", "group.id"}
+    | {"enable.auto.commit", "isolation.level", "auto.offset.reset", "enable.partition.eof"}
+)
+
+PRODUCER: Mapping[str, Any] = {
+    "enable.idempotence": True,
+    "acks": "all",
+    "allow.auto.create.topics": False,
+    "linger.ms": 1,
+    "delivery.timeout.ms": 10_000,
+    "topic.metadata.propagation.max.ms": 3_000,
+    "queue.buffering.max.kbytes": 64 * 1024,
+    "queue.buffering.max.messages": 100_000,
+}
+"""What a producer has unless ``[kafka]`` says otherwise; the first two cannot be changed."""
+
+CONSUMER: Mapping[str, Any] = {
+    "group.id": "pinlake",
+    "enable.auto.commit": False,
+    "enable.partition.eof": True,
+    "auto.offset.reset": "error",
+    "isolation.level": "read_committed",
+    "allow.auto.create.topics": False,
+    "queued.max.messages.kbytes": 16 * 1024,
+    "fetch.wait.max.ms": 100,
+}
+"""What a consumer has. The group is a name for the broker's list: nothing is committed to it."""
+
+_PRODUCING = re.compile(r"(linger|delivery|message\.timeout|queue\.buffering|batch|compression)")
+_CONSUMING = re.compile(r"(fetch|queued|max\.partition|check\.crcs)")
+
+
+class Connection(msgspec.Struct, frozen=True):
+    """A cluster's addresses and the user's settings, by librdkafka's own names."""
+
+    servers: str
+    settings: Mapping[str, str] = {}
+
+    def __repr__(self) -> str:
+        """Show the addresses, and nothing that one signs in with."""
+        return f"Connection({self.servers!r})"
+
+    def producer(self) -> dict[str, Any]:
+        """Return the configuration of a producer."""
+        return self._made(PRODUCER, _CONSUMING)
+
+    def consumer(self) -> dict[str, Any]:
+        """Return the configuration of a consumer."""
+        return self._made(CONSUMER, _PRODUCING)
+
+    def admin(self) -> dict[str, Any]:
+        """Return the configuration of a client that asks and makes."""
+        return self._made({}, re.compile(f"{_CONSUMING.pattern}|{_PRODUCING.pattern}"))
+
+    def masked(self, text: object) -> str:
+        """Return a text without any value of the settings that is not known to be harmless."""
+        shown = str(text)
+        for name, value in self.settings.items():
+            if value and not is_shown(name):
+                shown = shown.replace(value, "***")
+        return shown
+
+    def _made(self, own: Mapping[str, Any], others: re.Pattern[str]) -> dict[str, Any]:
+        given = {key: value for key, value in self.settings.items() if not others.match(key)}
+        made = {"bootstrap.servers": self.servers, **own, **given}
+        return signed_in(made) | {"logger": _log_of(self), "error_cb": _ignore}
+
+
+def is_shown(name: str) -> bool:
+    """Tell whether the value of a setting of ``[kafka]`` may be shown."""
+    return _SHOWN.match(name) is not None
+
+
+def connection(url: str, settings: Mapping[str, str]) -> Connection:
+    """Return the connection of ``kafka://host:port[,host:port]``; raise SettingInvalid.
+
+    Also raises ExtraMissing where confluent-kafka is not installed.
+    """
+    servers = url.removeprefix(SCHEME)
+    if not url.startswith(SCHEME) or not _ADDRESS.match(servers):
+        reason = f"Kafka's URL is {SCHEME}<host>:<port>[,<host>:<port>]; sign in by [kafka]"
+        raise SettingInvalid(where="settings", name="topics", value=_hidden(url), reason=reason)
+    for name in settings:
+        if name in _OURS:
+            reason = "pinlake sets it, for exactly once depends on it; leave it out"
+            raise SettingInvalid(
+                where="settings", name=f"kafka.{name}", value=settings[name], reason=reason
+            )
+    _check_installed()
+    return Connection(servers, dict(settings))
+
+
+def _hidden(url: str) -> str:
+    return re.sub(r"//.*@", "//***@", url)
+
+
+def _check_installed() -> None:
+    try:
+        import confluent_kafka  # noqa: F401
+    except ImportError as error:
+        raise ExtraMissing(what="Kafka", extra="kafka") from error
+
+
+def _ignore(_error: object) -> None:
+    """Leave it: what goes wrong is told where it is asked for."""
+
+
+def _log_of(connection: Connection) -> logging.Logger:
+    """Return the logger that librdkafka writes to: events of ours, without secrets."""
+    made = logging.Logger("pinlake.kafka")  # noqa: LOG001 each masks the secrets of its own connection
+    made.addHandler(_Events(connection))
+    return made
+
+
+class _Events(logging.Handler):
+    def __init__(self, connection: Connection) -> None:
+        super().__init__()
+        self._connection = connection
+        self._events = logger("log")
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write a line of librdkafka's as an event."""
+        self._events.info("kafka", reason=self._connection.masked(record.getMessage()))
