@@ -69,10 +69,11 @@ class Health:
 
     def _row(self, name: LogName) -> str:
         partitions = self._context.log.describe(name).partitions
-        records = sum(partition.end - partition.beginning for partition in partitions)
+        held = [partition.held for partition in partitions]
+        records = "?" if None in held else f"{sum(map(int, filter(None, held))):,}"
         return (
             f"<tr><td>{html.escape(name.name)}</td><td>{name.kind.value}</td>"
-            f"<td>{len(partitions)}</td><td>{records:,}</td></tr>"
+            f"<td>{len(partitions)}</td><td>{records}</td></tr>"
         )
 
 
