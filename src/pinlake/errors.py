@@ -128,8 +128,8 @@ class LogUnreachable(LogFailed):
 
 
 class StreamsUnreachable(LogFailed):
-    """Kinesis at {endpoint} does not answer as it should: {reason}; what was not acknowledged may be
-    sent again. `pinlake doctor` looks at `streams` and [kinesis].
+    """Kinesis at {endpoint} does not answer as it should: {reason}; what was not acknowledged may
+    be sent again. `pinlake doctor` looks at `streams` and [kinesis].
     """
 
 
