@@ -50,6 +50,10 @@ class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     proxy: FaultyKinesis
 
+    def handle(self):
+        with contextlib.suppress(ConnectionError):  # its client was killed
+            super().handle()
+
     def do_POST(self):
         body = self.rfile.read(int(self.headers["Content-Length"]))
         operation = self.headers["X-Amz-Target"].rpartition(".")[2]
