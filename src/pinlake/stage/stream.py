@@ -81,28 +81,8 @@ class StreamPlanner:
         ranges = {
             key: Range(each.log, each.upto, each.upto, each.ended) for key, each in done.items()
         }
-        news = self._news(there, ranges)
-        share = max(1, self._plan_bytes // max(1, len(news)))
-        more = False
-        read_whole = {place for place in there if _is_ended(ranges, place)}
-        for place, after in news.items():
-            feed, number = place
-            if any(
-                (feed, each) in there and (feed, each) not in read_whole
-                for each in there[place].parents
-            ):
-                more = True
-                continue
-            end = there[place].end - 1
-            partition = Partition(feed.log_name, number)
-            upto, cut = self._fitting(partition, after, end, share)
-            ended = there[place].closed and is_untold(there[place].end) and not cut
-            if ended:
-                read_whole.add(place)
-            if upto is not None:
-                ranges[key_of(place)] = Range(logs[feed.key], after, upto, ended)
-            more = more or cut
-        if all(each.after == each.upto for each in ranges.values()):
+        more = self._take(there, ranges, logs)
+        if not _has_news(ranges, done):
             return None
         return Planned(Plan(latest.number + 1 if latest else 1, ranges), more)
 
@@ -122,6 +102,32 @@ class StreamPlanner:
                 continue
             found.append(feeds[name].range(int(number), each.after, each.upto))
         return tuple(sorted(found, key=lambda each: each.partition))
+
+    def _take(
+        self,
+        there: Mapping[Place, PartitionState],
+        ranges: dict[str, Range],
+        logs: Mapping[str, str],
+    ) -> bool:
+        """Put what is new into the ranges, parents before children; tell whether there is more."""
+        news = self._news(there, ranges)
+        share = max(1, self._plan_bytes // max(1, len(news)))
+        left = {place for place in there if not _is_ended(ranges, place)}
+        more = False
+        for (feed, number), after in news.items():
+            place, state = (feed, number), there[feed, number]
+            if any((feed, parent) in left for parent in state.parents):
+                more = True
+                continue
+            partition = Partition(feed.log_name, number)
+            upto, cut = self._fitting(partition, after, state.end - 1, share)
+            ended = state.closed and is_untold(state.end) and not cut
+            left -= {place} if ended else set()
+            more = more or cut
+            last = after if upto is None else upto
+            if last is not None:
+                ranges[key_of(place)] = Range(logs[feed.key], after, last, ended)
+        return more
 
     def _news(
         self, there: Mapping[Place, PartitionState], done: Mapping[str, Range]
@@ -167,6 +173,14 @@ def check_still_there(there: Mapping[Place, PartitionState], planned: Mapping[st
         for key, each in planned.items():
             if key.rpartition("/")[0] == feed.key and key not in keys and not each.ended:
                 raise PartitionGone(partition=key)
+
+
+def _has_news(ranges: Mapping[str, Range], done: Mapping[str, Range]) -> bool:
+    """Tell whether ranges hold records, or tell of a partition for the first time that it ended."""
+    return any(
+        each.after != each.upto or (each.ended and not done[key].ended)
+        for key, each in ranges.items()
+    )
 
 
 def _is_ended(ranges: Mapping[str, Range], place: Place) -> bool:

@@ -16,7 +16,10 @@ from pinlake.log.kinesis.client import Client, Refused
 from pinlake.record import Kind, LogName
 
 KNOWN_SECONDS = 1.0
-"""For how long an answer is believed: Kinesis lets a stream be described a few times a second."""
+"""For how long an answer is believed, or longer where there are many streams."""
+
+DESCRIBED_A_SECOND = 10
+"""How many streams are described a second: half of what Kinesis allows an account."""
 
 PAGE = 1000
 
@@ -38,7 +41,7 @@ class Stream(msgspec.Struct, frozen=True):
 
 
 class Streams:
-    """Describes streams, at most once in KNOWN_SECONDS each. Safe to use from any thread."""
+    """Describes streams, each now and then. Safe to use from any thread."""
 
     def __init__(
         self, client: Client, only: str = "", clock: Callable[[], float] = time.monotonic
@@ -62,7 +65,8 @@ class Streams:
             raise TopicUnknown(kind=name.kind.value, name=name.name)
         with self._asking:
             known = self._known.get(name.name)
-            if known is not None and self._clock() - known[0] <= KNOWN_SECONDS:
+            believed = max(KNOWN_SECONDS, len(self._known) / DESCRIBED_A_SECOND)
+            if known is not None and self._clock() - known[0] <= believed:
                 return known[1]
             self._known.pop(name.name, None)
             asked = self._clock()
