@@ -5,6 +5,7 @@ import http.client
 import json
 import random
 import threading
+import time
 from collections import Counter
 from http.server import BaseHTTPRequestHandler
 from urllib.parse import urlsplit
@@ -19,13 +20,15 @@ class FaultyKinesis(ThreadedServer):
 
     ``rate`` is the part of PutRecords' entries, and of GetRecords, that are throttled;
     ``lost`` the part of PutRecords whose answer does not come. ``once`` holds operations that are
-    refused once, and the error's type. While ``away`` nothing is answered.
+    refused once, and the error's type; ``always`` those that are refused each time. Answers are
+    dated ``ahead`` seconds. While ``away`` nothing is answered.
     """
 
     def __init__(self, url, seed=0, rate=0.0, lost=0.0):
         self.target = urlsplit(url).netloc
         self.rate, self.lost, self.away = rate, lost, False
-        self.done, self.once = Counter(), {}
+        self.done, self.once, self.always = Counter(), {}, {}
+        self.ahead = 0
         self._rng, self._lock = random.Random(seed), threading.Lock()
         super().__init__(type("Bound", (Handler,), {"proxy": self}))
 
@@ -62,7 +65,9 @@ class Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             return
         proxy.count(operation)
-        if operation in proxy.once:
+        if operation in proxy.always:
+            self.send(400, json.dumps({"__type": proxy.always[operation], "message": "no"}))
+        elif operation in proxy.once:
             self.send(400, json.dumps({"__type": proxy.once.pop(operation), "message": "no"}))
         elif operation == "GetRecords" and proxy.hits(proxy.rate):
             proxy.count("throttled GetRecords")
@@ -105,6 +110,9 @@ class Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
         self.wfile.write(content)
+
+    def date_time_string(self, timestamp=None):
+        return super().date_time_string((timestamp or time.time()) + self.proxy.ahead)
 
     def log_message(self, *_):
         pass

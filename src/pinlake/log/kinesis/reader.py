@@ -13,7 +13,7 @@ from pinlake.log.batches import empty
 from pinlake.log.kinesis.answers import Iterator, Records, Shard, shard_id
 from pinlake.log.kinesis.client import Client, Refused
 from pinlake.log.kinesis.connection import Connection
-from pinlake.log.kinesis.position import position
+from pinlake.log.kinesis.position import place, position
 from pinlake.log.kinesis.streams import Stream, Streams
 from pinlake.log.kinesis.window import Rules, ShardReader
 from pinlake.log.topics import unknown
@@ -104,6 +104,21 @@ class KinesisLogReader:
                 break
             iterator = found.next_shard_iterator
         return UNTOLD
+
+    def behind(self, partition: Partition, after: Position | None) -> int:
+        """Return by how many milliseconds what follows a position is behind the tip; 0 at it."""
+        at = place(after)
+        asked: dict[str, Any] = {
+            "StreamName": partition.log_name.name,
+            "ShardId": shard_id(partition.number),
+            "ShardIteratorType": "TRIM_HORIZON" if at is None else "AFTER_SEQUENCE_NUMBER",
+        }
+        if at is not None:
+            asked["StartingSequenceNumber"] = str(at.sequence)
+        found = self.streams.ask("GetShardIterator", asked, Iterator, partition.log_name)
+        asked = {"ShardIterator": found.shard_iterator, "Limit": 1}
+        answer = self.streams.ask("GetRecords", asked, Records, partition.log_name)
+        return int(answer.millis_behind_latest)
 
     def try_read(self, name: LogName) -> str:
         """Read from a stream's tip, so that what is not allowed is told; return its status."""

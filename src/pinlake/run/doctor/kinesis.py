@@ -8,10 +8,12 @@ from contextlib import closing
 from pinlake.errors import PinlakeError, TopicUnknown
 from pinlake.log.kinesis.connection import connection
 from pinlake.log.kinesis.reader import KinesisLogReader
-from pinlake.record import Kind, stream
-from pinlake.run.doctor.finding import Finding
+from pinlake.record import Kind, LogName, Partition, stream
+from pinlake.run.doctor.finding import Finding, command
 from pinlake.run.doctor.patient import Patient
 from pinlake.settings import KINESIS
+from pinlake.stage.floor import floor_of
+from pinlake.stage.worker import everything
 
 SLACK_SECONDS = 240.0
 """AWS refuses requests of a clock that is further off than five minutes."""
@@ -22,6 +24,11 @@ REACH = (
     "a role); and that they may kinesis:ListStreams, DescribeStreamSummary, ListShards, "
     "GetShardIterator, GetRecords, PutRecords, and CreateStream where the gateway makes streams"
 )
+
+
+HOUR_MS = 3_600_000
+NEAR = 0.5
+"""The part of a stream's retention that a stage should not be behind."""
 
 
 def streams(patient: Patient) -> Iterator[Finding]:
@@ -63,6 +70,28 @@ def _of_streams(
         if status not in {"ACTIVE", "UPDATING"}:
             do = "wait until it is ACTIVE; until then puts to it are refused"
             yield Finding("warning", "", f"{name} is {status}", do)
+            continue
+        yield from _of_retention(patient, reader, stream(name))
+
+
+def _of_retention(patient: Patient, reader: KinesisLogReader, name: LogName) -> Iterator[Finding]:
+    """Tell which stage Kinesis's retention may overtake."""
+    held = reader.streams.of(name)
+    floor = floor_of(patient.home, patient.dataset, everything)
+    for number in held.shards:
+        partition = Partition(name, number)
+        for each in floor.passed(partition, held.log_id):
+            hours = reader.behind(partition, each.position) / HOUR_MS
+            if hours > held.retention_hours * NEAR:
+                what = (
+                    f"{each.stage} {each.name} is {hours:.1f} hours behind in {partition}, and "
+                    f"Kinesis keeps records for {held.retention_hours} hours"
+                )
+                do = (
+                    "run it, before records are gone unread: "
+                    f"{command(patient.home.path, each.stage, '--once')}; or raise the retention"
+                )
+                yield Finding("warning", "", what, do)
 
 
 def _of_clock(ahead: float | None) -> Iterator[Finding]:
