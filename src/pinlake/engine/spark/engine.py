@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -21,9 +21,11 @@ from pinlake.engine.inputs import TOPIC
 from pinlake.engine.quarantine import Rejected
 from pinlake.engine.records import Decoded
 from pinlake.engine.running import StepEngine, counts, planned
-from pinlake.engine.spark import cleaning, files, objects
+from pinlake.engine.spark import cleaning, failures, files, objects
+from pinlake.engine.spark.cleaning import Wording
 from pinlake.engine.spark.session import Opened
 from pinlake.engine.values import Source, joined
+from pinlake.errors import SparkFailed
 from pinlake.lake import delegated, evolution, tables
 from pinlake.lake.store import Lake
 from pinlake.lake.tables import Written
@@ -31,7 +33,7 @@ from pinlake.log.base import LogReader
 from pinlake.table import UNROUTED
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame
+    from pyspark.sql import DataFrame, SparkSession
 
 OBJECTS_A_TASK = 4
 READERS = 32
@@ -54,9 +56,23 @@ class SparkEngine(StepEngine):
         self, lake: Lake, log: LogReader | None, functions_sql: str, session: Opened
     ) -> None:
         super().__init__(lake, functions_sql)
-        self.log, self._session, self.spark = log, session, session.spark
+        self.log, self._session = log, session
         self._duckdb: DuckDBPyConnection | None = None
-        self._defined = False
+        self._wording: Wording | None = None
+
+    @property
+    def spark(self) -> SparkSession:
+        """The session that steps run in now."""
+        return self._session.spark
+
+    def run(self, step: Step) -> Outcome:
+        """Run one step to its commit, or find it done; SparkFailed where Spark could not."""
+        try:
+            with failures.told():
+                return super().run(step)
+        except SparkFailed:
+            self._renew()
+            raise
 
     def close(self) -> None:
         """Stop the session, if it is ours. Idempotent."""
@@ -141,8 +157,8 @@ class SparkEngine(StepEngine):
 
     def _cleaned(self, step: Step, batch: DataFrame, rejected: tuple[Rejected, ...]) -> Outcome:
         """Commit what a batch's cleaning gives, one row a key."""
-        self._define()
-        found, key = cleaning.cleaned(self.spark, step.table, batch), step.table.key
+        found = cleaning.cleaned(self.spark, step.table, batch, self._words())
+        key = step.table.key
         kind = cleaning.delta_schema(found.drop(*PROVENANCE), key)
         self._follow(step, kind)
         rows, keyed = cleaning.counted(found, key)
@@ -218,10 +234,16 @@ class SparkEngine(StepEngine):
         frame = self.spark.createDataFrame([(key,) for key in keys], "key string")
         return frame.repartition(max(1, tasks))
 
-    def _define(self) -> None:
-        if not self._defined:
-            cleaning.define(self.spark, self.functions_sql)
-            self._defined = True
+    def _renew(self) -> None:
+        """Have a session that the next step can use; one that cannot be had now, it tells of."""
+        with suppress(SparkFailed), failures.told():
+            if self._session.renew():
+                self._wording = None
+
+    def _words(self) -> Wording:
+        if self._wording is None:
+            self._wording = cleaning.define(self.spark, self.functions_sql)
+        return self._wording
 
     def _frame(self, rows: duckdb.DuckDBPyRelation) -> DataFrame:
         """Hand the driver's rows to Spark."""
