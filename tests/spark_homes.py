@@ -15,8 +15,9 @@ import boto3
 import requests
 
 import lakes
-from harness.pipeline import USER_ID, Gateway, run_stages
+from harness.pipeline import USER_ID, Gateway, run_stages, wait_until
 from harness.s3_server import KEYS
+from pinlake.engine.base import FOLDERS
 from what_arrives import CASES, JUNK, REFUSED
 
 
@@ -51,11 +52,12 @@ def settings_of(place):
     }
 
 
-def killed(home, stage, environment, seconds):
-    """Run a stage and kill its driver, its Java and workers too, so long after its start.
+def killed(home, stage, environment, lake, seconds):
+    """Run a stage and kill it, Java and workers too, so long after its first file is in the lake.
 
     Return what the processes of this machine were called with then.
     """
+    before = _written(lake, stage)
     process = subprocess.Popen(
         [sys.executable, "-m", "pinlake", stage, "--once", "--home", str(home)],
         env=os.environ | environment,
@@ -63,11 +65,16 @@ def killed(home, stage, environment, seconds):
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
+    wait_until(lambda: process.poll() is not None or _written(lake, stage) > before, seconds=240)
     time.sleep(seconds)
     called = list(_command_lines())
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
     return called
+
+
+def _written(lake, stage):
+    return sum(1 for _ in lake.files(FOLDERS[stage]))
 
 
 def _command_lines():

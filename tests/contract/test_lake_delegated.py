@@ -48,6 +48,7 @@ def test_a_commit_that_is_there_already_stays_as_it_is(lake):
     again = commit(lake, delegated.write(lake, TABLE, SCHEMA, rows_of("a", 1)))
     assert again.found_done
     assert len(read(lake)) == 10
+    assert len(parquet(lake)) == 1
 
 
 def test_what_another_process_wrote_is_committed_by_this_one(lake, place):

@@ -8,6 +8,7 @@ import pytest
 import spark_session
 from harness.pipeline import pinlake
 from lakehouse_rows import everything
+from pinlake.lake.file import FileLake
 from requirements_of_tests import require
 from spark_homes import killed
 
@@ -21,7 +22,7 @@ def test_the_tables_are_those_of_the_embedded_engine_also_after_kills(
     require(spark_session.has_delta(spark), f"{spark_session.DELTA} could not be fetched")
     home, rng = shutil.copytree(filled, tmp_path / "home"), random.Random(1)
     for stage in ("load", "clean", "stream"):
-        killed(home, stage, SPARK, rng.uniform(7, 14))
+        killed(home, stage, SPARK, FileLake((home / "lake").as_uri()), rng.uniform(0, 1.5))
         done = pinlake(stage, "--once", "--home", home, environment=SPARK, timeout=300)
         assert stage in done.stdout
     assert everything(home) == everything(embedded)

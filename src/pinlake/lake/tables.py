@@ -103,7 +103,7 @@ def commit(
             _check_columns(table, at, schema)
             if number <= (handle.committed(app_id) or 0):
                 lake.sync_names(f"{table}/{commits.LOG}")
-                for file in draft.files if draft else ():
+                for file in draft.files if draft else _written(table, rows):
                     lake.delete(file)
                 return Commit(at.version, found_done=True)
             if draft is None:
@@ -258,6 +258,16 @@ def _snapshot_at(lake: Lake, table: str, delta: DeltaTable) -> Snapshot:
         lake=lake,
         table=table,
         plain=commits.is_plain(delta),
+    )
+
+
+def _written(table: str, rows: object) -> list[str]:
+    """Return the files that lie in the table already, for a commit that is not to be."""
+    adds = rows.adds if isinstance(rows, Written) else ()
+    return (
+        [f"{table}/{file.path}" for file in commits.parse(1, b"\n".join(adds)).files]
+        if adds
+        else []
     )
 
 
