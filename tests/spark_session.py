@@ -1,13 +1,20 @@
-"""A local Spark 4 as Databricks sets it up: ANSI on, UTC, Delta where its jars can be had."""
+"""A local Spark 4 as Databricks sets it up: ANSI on, UTC, Delta and Kafka where the jars can be had."""
 
+import importlib.metadata
 import os
 import shutil
 import sys
 import tempfile
 from pathlib import Path
 
-DELTA = "io.delta:delta-spark_2.13:4.0.0"
 IVY = Path(__file__).parents[1] / ".cache" / "ivy"
+KAFKA = "org.apache.spark:spark-sql-kafka-0-10_2.13"
+TOKENS = "org.apache.spark:spark-token-provider-kafka-0-10_2.13"
+JARS = {"4.0": ("4.0.0", "4.0.0"), "4.1": ("4.3.0", "4.1.2"), "4.2": ("4.3.0", "4.2.0")}
+"""Which Delta and which Kafka connector go with a version of Spark."""
+DELTA_VERSION, KAFKA_VERSION = JARS.get(importlib.metadata.version("pyspark")[:3], JARS["4.0"])
+DELTA = f"io.delta:delta-spark_2.13:{DELTA_VERSION}"
+PACKAGES = f"{DELTA},{KAFKA}:{KAFKA_VERSION}"
 LOCAL = {
     "spark.driver.bindAddress": "127.0.0.1",
     "spark.driver.host": "127.0.0.1",
@@ -20,7 +27,7 @@ LOCAL = {
     "spark.databricks.delta.snapshotPartitions": "2",
 }
 WITH_DELTA = {
-    "spark.jars.packages": DELTA,
+    "spark.jars.packages": PACKAGES,
     "spark.jars.ivy": str(IVY),
     "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
     "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pinlake.errors import SettingInvalid
 from pinlake.log.base import Log, LogReader
@@ -13,6 +14,9 @@ from pinlake.log.clock import Clock, milliseconds
 from pinlake.log.segments import SegmentLimits
 from pinlake.record import Kind
 from pinlake.settings import Home
+
+if TYPE_CHECKING:
+    from pinlake.log.kafka.connection import Connection
 
 _SQLITE = "sqlite:///"
 _KAFKA = "kafka://"
@@ -94,6 +98,13 @@ def reader_of(home: Home) -> LogReader:
 def topics_reader_of(home: Home) -> LogReader:
     """Open what holds a home's topics for reading; raise LogUnusable where it is not there yet."""
     return open_reader(home.topics_url, home.settings.kafka)
+
+
+def kafka_of(log: LogReader) -> Connection | None:
+    """Return how the Kafka is reached that holds a home's topics, or None where none does."""
+    topics = log.readers[Kind.TOPIC] if isinstance(log, ReaderByKind) else log
+    found: Connection | None = getattr(topics, "connection", None)
+    return found
 
 
 def embedded(log: Log) -> Log:

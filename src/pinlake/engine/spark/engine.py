@@ -22,6 +22,7 @@ from pinlake.engine.records import Decoded
 from pinlake.engine.running import StepEngine, counts, planned
 from pinlake.engine.spark import cleaning
 from pinlake.engine.spark import objects as workers
+from pinlake.engine.spark.kafka import KafkaSource
 from pinlake.engine.spark.session import Opened
 from pinlake.engine.values import Source, joined
 from pinlake.lake import delegated, evolution, tables
@@ -41,8 +42,9 @@ FROM batch"""
 class SparkEngine(StepEngine):
     """Runs steps in a Spark session. Not for several threads.
 
-    Load decodes where the workers are, which need pinlake and reach the lake. What comes
-    of a log or of a source is read here, by the driver, and handed to Spark as Arrow.
+    Load decodes where the workers are, which need pinlake and reach the lake; so does stream
+    what Spark's own connector reads of Kafka. What else comes of a log, or of a source, is
+    read here, by the driver, and handed to Spark as Arrow.
     Transactions (``txnAppId``, ``txnVersion``) are the same as the embedded engine's, so
     that either goes on where the other stopped.
     """
@@ -52,6 +54,7 @@ class SparkEngine(StepEngine):
     ) -> None:
         super().__init__(lake, functions_sql)
         self.log, self._session, self.spark = log, session, session.spark
+        self._kafka = KafkaSource(session.spark, log)
         self._duckdb: DuckDBPyConnection | None = None
         self._defined = False
 
@@ -103,7 +106,9 @@ class SparkEngine(StepEngine):
 
     def _stream(self, step: Step, given: LogRanges) -> Outcome:
         assert self.log is not None, "a step of stage stream needs a log"
-        fetched = list(inputs.read_log(self.log, given.ranges))
+        by_workers = self._kafka.of(step.table, given.ranges)
+        others = [each for each in given.ranges if each not in by_workers]
+        fetched = list(inputs.read_log(self.log, others))
         if step.table.name == UNROUTED:
             rejected = routing.unrouted(self.connection, fetched)
             version = self._quarantine(step, rejected)
@@ -113,8 +118,12 @@ class SparkEngine(StepEngine):
         if step.table.generic:
             self.connection.register("keys", inputs.Keys([each.keys for each in fetched]))
             return self._append_read(step, decoded, decoded.rejected, of_stream=True)
-        rows = records.rows(self.connection, step.table, decoded.values)
-        return self._cleaned(step, self._frame(rows), decoded.rejected)
+        batch = self._frame(records.rows(self.connection, step.table, decoded.values))
+        if not by_workers:
+            return self._cleaned(step, batch, decoded.rejected)
+        with self._kafka.read(self.connection, step.table, by_workers) as found:
+            batch = batch.unionByName(found.rows) if others else found.rows
+            return self._cleaned(step, batch, decoded.rejected + found.rejected)
 
     def _append_read(
         self,
