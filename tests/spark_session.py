@@ -15,6 +15,9 @@ JARS = {"4.0": ("4.0.0", "4.0.0"), "4.1": ("4.3.0", "4.1.2"), "4.2": ("4.3.0", "
 DELTA_VERSION, KAFKA_VERSION = JARS.get(importlib.metadata.version("pyspark")[:3], JARS["4.0"])
 DELTA = f"io.delta:delta-spark_2.13:{DELTA_VERSION}"
 PACKAGES = f"{DELTA},{KAFKA}:{KAFKA_VERSION}"
+EXCLUDED = "org.apache.hadoop:hadoop-client-api,org.apache.hadoop:hadoop-client-runtime"
+TOKENS_JAR = IVY / "jars" / "org.apache.spark_spark-token-provider-kafka-0-10_2.13-4.0.0.jar"
+"""Where a registry lacks the newer ones: it serves Spark 4.1 and 4.2 as well."""
 LOCAL = {
     "spark.driver.bindAddress": "127.0.0.1",
     "spark.driver.host": "127.0.0.1",
@@ -42,13 +45,20 @@ def start():
     """Return a session on two cores; without Delta where its jars cannot be fetched."""
     os.environ["PYSPARK_PYTHON"] = sys.executable
     try:
-        return _session(LOCAL | WITH_DELTA)
+        return _session(LOCAL | WITH_DELTA | _of_version())
     except Exception:  # noqa: BLE001 - spark-submit ends in many ways when Ivy finds no jars
         return _session(LOCAL)
 
 
 def has_delta(session):
     return "Delta" in session.conf.get("spark.sql.extensions", "")
+
+
+def _of_version():
+    """Return what else a session of this version of Spark needs."""
+    if KAFKA_VERSION == "4.0.0" or not TOKENS_JAR.exists():
+        return {"spark.jars.excludes": EXCLUDED}
+    return {"spark.jars.excludes": f"{EXCLUDED},{TOKENS}", "spark.jars": str(TOKENS_JAR)}
 
 
 def _session(configuration):

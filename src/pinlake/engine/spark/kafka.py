@@ -13,7 +13,7 @@ from pinlake.engine.base import LogRange
 from pinlake.engine.quarantine import Rejected
 from pinlake.engine.spark import objects as workers
 from pinlake.engine.spark.kafka_decode import REJECTED, decoder, rejected_of, schema
-from pinlake.engine.spark.kafka_options import Options, translated
+from pinlake.engine.spark.kafka_options import CONNECTOR, Options, translated
 from pinlake.errors import LogUnreachable, PartitionUnknown, PinlakeError
 from pinlake.log.base import LogReader, PartitionState
 from pinlake.log.kafka.connection import Connection
@@ -115,13 +115,13 @@ class KafkaSource:
 def why_not(spark: SparkSession, options: Options) -> str:
     """Return why Spark's connector cannot read a cluster; empty where it can."""
     if options.untranslated:
-        return f"Spark's connector has nothing for {', '.join(options.untranslated)} of [kafka]"
+        return options.told
     try:
         spark.read.format("kafka").load().schema  # noqa: B018 Connect asks the server only then
     except Exception as error:  # noqa: BLE001 each way of being without it has its own
         if ASKS in str(error):
             return ""
-    return "the session has no spark-sql-kafka-0-10 (spark.packages)"
+    return f"the session has no {CONNECTOR} (spark.packages)"
 
 
 def offsets(log: LogReader, ranges: Sequence[LogRange]) -> tuple[Offsets, Offsets]:

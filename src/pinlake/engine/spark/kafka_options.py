@@ -10,6 +10,7 @@ import msgspec
 
 from pinlake.log.kafka.connection import Connection
 
+CONNECTOR = "spark-sql-kafka-0-10"
 SAME = frozenset(
     {"client.id", "client.rack", "client.dns.lookup", "connections.max.idle.ms", "check.crcs"}
     | {"reconnect.backoff.ms", "reconnect.backoff.max.ms", "metadata.max.age.ms"}
@@ -45,6 +46,11 @@ class Options(msgspec.Struct, frozen=True):
 
     kafka: Mapping[str, str]
     untranslated: tuple[str, ...] = ()
+
+    @property
+    def told(self) -> str:
+        """Why the connector cannot be used."""
+        return f"Spark's connector has nothing for {', '.join(self.untranslated)} of [kafka]"
 
     def __repr__(self) -> str:
         """Show names alone: among the values are secrets."""
