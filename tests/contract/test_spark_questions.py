@@ -79,6 +79,28 @@ def test_any_sql_has_the_embedded_answer_in_every_format(embedded, on_spark, sql
         assert printed(on_spark, sql, form) == printed(embedded, sql, form)
 
 
+@pytest.mark.parametrize(
+    ("expression", "in_duckdb", "in_spark"),
+    [
+        ("sum(ind)", "DECIMAL(38,0)", "BIGINT"),
+        ("sum(1.5)", "DECIMAL(38,1)", "DECIMAL(12,1)"),
+        ("max(1.5 * 2)", "DECIMAL(12,1)", "DECIMAL(4,1)"),
+        ("max(year(DATE '2020-01-01'))", "BIGINT", "INT"),
+        ("max(length('é'))", "BIGINT", "INT"),
+        ("max(size(array(1)))", "BIGINT", "INT"),
+        ("max(5 DIV 2)", "INT", "BIGINT"),
+        ("max(ceil(2))", "DOUBLE", "BIGINT"),
+        ("percentile(ind, 0.5)", "DOUBLE", "DOUBLE"),
+    ],
+)
+def test_these_types_follow_from_the_engine_and_their_values_are_the_same(
+    embedded, on_spark, expression, in_duckdb, in_spark
+):
+    answers = [lake.ask(f"SELECT {expression} AS x FROM pin") for lake in (embedded, on_spark)]
+    assert [answer.columns[0].type for answer in answers] == [in_duckdb, in_spark]
+    assert answers[0].rows() == answers[1].rows()
+
+
 def test_data_frames_are_the_embedded_ones(embedded, on_spark):
     question = "SELECT * FROM geo ORDER BY ind"
     found, expected = on_spark.ask(question), embedded.ask(question)
