@@ -9,7 +9,7 @@ from harness.pipeline import wait_until
 from pinlake.dataset import Column, Table
 from pinlake.engine.base import LogRange, LogRanges, Step
 from pinlake.engine.duckdb import DuckdbEngine
-from pinlake.engine.spark.kafka_options import Options
+from pinlake.engine.spark.kafka_options import Options, translated
 from pinlake.errors import LogUnreachable, RecordsGone, TopicUnknown
 from pinlake.lake import tables
 from pinlake.lake.file import FileLake
@@ -186,3 +186,63 @@ def test_a_session_without_the_connector_is_told_from_one_with_it(delta_spark):
 
     assert why_not(delta_spark, Options({})) == ""
     assert "sasl.mechanism" in why_not(delta_spark, Options({}, ("sasl.mechanism",)))
+
+
+def in_java(session, options):
+    """Return options without their mark as a Java map, secrets as Kafka's own class."""
+    jvm = session.sparkContext._jvm
+    made = jvm.java.util.HashMap()
+    for name, value in options.items():
+        secret = name.endswith((".jaas.config", ".key", ".chain", ".certificates", ".password"))
+        kind = jvm.org.apache.kafka.common.config.types.Password
+        made.put(name.removeprefix("kafka."), kind(value) if secret else value)
+    return made
+
+
+@pytest.mark.parametrize("mechanism", ["PLAIN", "SCRAM-SHA-512"])
+def test_java_reads_the_user_and_the_password_that_were_given(delta_spark, mechanism):
+    user, password = 'ü "x"', "p\\q;=' \n{}$é"
+    signed_in = {"sasl.username": user, "sasl.password": password, "sasl.mechanism": mechanism}
+    made = translated(connection("kafka://a:1", signed_in))
+    jvm = delta_spark.sparkContext._jvm
+    context = jvm.org.apache.kafka.common.security.JaasContext.loadClientContext(
+        in_java(delta_spark, made.kafka)
+    )
+    (entry,) = context.configurationEntries()
+    assert dict(entry.getOptions()) == {"username": user, "password": password}
+    jvm.java.lang.Class.forName(
+        entry.getLoginModuleName(), True, jvm.Thread.currentThread().getContextClassLoader()
+    )
+
+
+def test_java_takes_certificates_and_keys_as_text(delta_spark):
+    certificate, key = self_signed()
+    given = {"ssl.ca.pem": certificate, "ssl.certificate.pem": certificate, "ssl.key.pem": key}
+    made = translated(connection("kafka://a:1", given))
+    jvm = delta_spark.sparkContext._jvm
+    factory = jvm.org.apache.kafka.common.security.ssl.DefaultSslEngineFactory()
+    defaults = {"ssl.protocol": "TLSv1.3", "ssl.truststore.type": "PEM"}
+    factory.configure(in_java(delta_spark, defaults | made.kafka))
+    assert factory.keystore().size() == 1
+    assert factory.truststore().size() == 1
+    factory.close()
+
+
+def self_signed():
+    """Return a certificate and its key in PEM."""
+    from datetime import UTC, datetime, timedelta
+
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "broker")])
+    made = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+    made = made.not_valid_before(datetime.now(UTC)).not_valid_after(
+        datetime.now(UTC) + timedelta(days=1)
+    )
+    signed = made.sign(key, hashes.SHA256())
+    plain = serialization.NoEncryption()
+    pem, pkcs8 = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
+    return signed.public_bytes(pem).decode(), key.private_bytes(pem, pkcs8, plain).decode()
