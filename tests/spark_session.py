@@ -1,6 +1,7 @@
-"""A local Spark 4 as Databricks sets it up: ANSI on, UTC, Delta where its jars can be had."""
+"""A local Spark 4 as Databricks sets it up: ANSI on, UTC, Delta and Kafka where the jars can be had."""
 
 import contextlib
+import importlib.metadata
 import os
 import shutil
 import sys
@@ -9,8 +10,17 @@ from pathlib import Path
 
 from harness.s3_server import KEYS
 
-DELTA = "io.delta:delta-spark_2.13:4.0.0"
 IVY = Path(__file__).parents[1] / ".cache" / "ivy"
+KAFKA = "org.apache.spark:spark-sql-kafka-0-10_2.13"
+TOKENS = "org.apache.spark:spark-token-provider-kafka-0-10_2.13"
+JARS = {"4.0": ("4.0.0", "4.0.0"), "4.1": ("4.3.0", "4.1.2"), "4.2": ("4.3.0", "4.2.0")}
+"""Which Delta and which Kafka connector go with a version of Spark."""
+DELTA_VERSION, KAFKA_VERSION = JARS.get(importlib.metadata.version("pyspark")[:3], JARS["4.0"])
+DELTA = f"io.delta:delta-spark_2.13:{DELTA_VERSION}"
+PACKAGES = f"{DELTA},{KAFKA}:{KAFKA_VERSION}"
+EXCLUDED = "org.apache.hadoop:hadoop-client-api,org.apache.hadoop:hadoop-client-runtime"
+TOKENS_JAR = IVY / "jars" / "org.apache.spark_spark-token-provider-kafka-0-10_2.13-4.0.0.jar"
+"""Where a registry lacks the newer ones: it serves Spark 4.1 and 4.2 as well."""
 LOCAL = {
     "spark.driver.bindAddress": "127.0.0.1",
     "spark.driver.host": "127.0.0.1",
@@ -23,7 +33,7 @@ LOCAL = {
     "spark.databricks.delta.snapshotPartitions": "2",
 }
 WITH_DELTA = {
-    "spark.jars.packages": DELTA,
+    "spark.jars.packages": PACKAGES,
     "spark.jars.ivy": str(IVY),
     "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
     "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
@@ -39,7 +49,7 @@ def start():
     os.environ["PYSPARK_PYTHON"] = sys.executable
     with _keys_of_workers():
         try:
-            return _session(LOCAL | WITH_DELTA)
+            return _session(LOCAL | WITH_DELTA | _of_version())
         except Exception:  # noqa: BLE001 - spark-submit ends in many ways when Ivy finds no jars
             return _session(LOCAL)
 
@@ -56,6 +66,13 @@ def _keys_of_workers():
 
 def has_delta(session):
     return "Delta" in session.conf.get("spark.sql.extensions", "")
+
+
+def _of_version():
+    """Return what else a session of this version of Spark needs."""
+    if KAFKA_VERSION == "4.0.0" or not TOKENS_JAR.exists():
+        return {"spark.jars.excludes": EXCLUDED}
+    return {"spark.jars.excludes": f"{EXCLUDED},{TOKENS}", "spark.jars": str(TOKENS_JAR)}
 
 
 def _session(configuration):

@@ -180,6 +180,32 @@ def test_a_spark_server_that_does_not_answer_is_told_without_its_token(home, mon
     assert "a-secret" not in str(said)
 
 
+def test_who_reads_kafka_for_spark_is_told(home, monkeypatch):
+    pytest.importorskip("pyspark")
+    pytest.importorskip("confluent_kafka")
+    monkeypatch.setenv("PINLAKE_ENGINE", "spark")
+    monkeypatch.setenv("PINLAKE_TOPICS", "kafka://127.0.0.1:9")
+    monkeypatch.setenv("PINLAKE_STREAM_TOPICS", "true")
+    connector = "org.apache.spark:spark-sql-kafka-0-10_2.13:4.0.0"
+    for packages, kafka, expected in (
+        ("io.delta:delta-spark_2.13:4.0.0", "", "in the driver: spark.packages has no spark-sql-kaf"),
+        (connector, "", "by Spark's own connector"),
+        (connector, "GSSAPI", "in the driver: Spark's connector has nothing for sasl.mechanism"),
+        ("", "", "in the driver unless the session has"),
+    ):  # fmt: skip
+        monkeypatch.setenv("PINLAKE_SPARK_PACKAGES", packages)
+        if kafka:
+            monkeypatch.setenv("PINLAKE_KAFKA_SASL_MECHANISM", kafka)
+        else:
+            monkeypatch.delenv("PINLAKE_KAFKA_SASL_MECHANISM", raising=False)
+        (told,) = [
+            each
+            for each in examine(home.path, None, deep=False)
+            if each.check == "engine" and "stage stream reads Kafka" in each.what
+        ]
+        assert expected in told.what
+
+
 def test_a_port_that_something_else_took_is_told_with_who(home):
     with socket.socket() as other:
         other.bind(("127.0.0.1", home.settings.gateway.port))

@@ -196,3 +196,20 @@ def test_importing_the_package_loads_no_library():
         [sys.executable, "-c", script], capture_output=True, text=True, check=True
     )
     assert done.stdout == "[]\n"
+
+
+def test_a_question_of_the_embedded_engine_loads_nothing_of_spark(lake):
+    script = (
+        "import sys, pathlib; from pinlake.dataset import load; from pinlake.settings import Home;"
+        "from pinlake.query.lake import OpenLake;"
+        "home = Home(pathlib.Path(sys.argv[1]));"
+        "OpenLake(home, load('pinterest')).ask('SELECT ind FROM pin').rows();"
+        "print(sorted(name for name in sys.modules if 'spark' in name and 'sqlglot' not in name))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(lake.home.path)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == "[]\n"

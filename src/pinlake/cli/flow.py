@@ -45,11 +45,11 @@ def demo(
     at, held = opened(home, dataset, create=True)
     console = quiet() if json else Console()
     result = run_demo(at, held, posts=posts, progress=FlowProgress(console))
-    lake = OpenLake(at, held)
-    if json:
-        Presenter(json=True).say("", **summary(at, lake, result))
-    else:
-        tell(console, at, lake, result)
+    with OpenLake(at, held) as lake:
+        if json:
+            Presenter(json=True).say("", **summary(at, lake, result))
+        else:
+            tell(console, at, lake, result)
     if not result.agreed:
         raise typer.Exit(1)
 

@@ -140,6 +140,9 @@ def _from(found: Sequence[Token]) -> Token:
 
 def _mended(node: exp.Expr) -> exp.Expr:
     """Mend what sqlglot leaves as it was although DuckDB reads it otherwise."""
+    if isinstance(node, exp.Quantile):  # Spark's percentile lies between two values, as a DOUBLE
+        between = [exp.cast(node.this, "double"), node.args["quantile"]]
+        return exp.Anonymous(this="quantile_cont", expressions=between)
     if isinstance(node, exp.RegexpReplace) and isinstance(node.args["replacement"], exp.Literal):
         node.set("replacement", exp.Literal.string(_re2_replacement(node.args["replacement"].this)))
     return node

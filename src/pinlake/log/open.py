@@ -12,9 +12,11 @@ from pinlake.log.base import Log, LogReader
 from pinlake.log.by_kind import LogByKind, ReaderByKind
 from pinlake.log.clock import Clock, milliseconds
 from pinlake.log.segments import SegmentLimits
+from pinlake.record import Kind
 from pinlake.settings import KINESIS, Home, Kinesis
 
 if TYPE_CHECKING:
+    from pinlake.log.kafka.connection import Connection
     from pinlake.log.kinesis.log import KinesisLog
 
 _SQLITE = "sqlite:///"
@@ -107,6 +109,13 @@ def reader_of(home: Home) -> LogReader:
 def topics_reader_of(home: Home) -> LogReader:
     """Open what holds a home's topics for reading; raise LogUnusable where it is not there yet."""
     return open_reader(home.topics_url, home.settings.kafka)
+
+
+def kafka_of(log: LogReader) -> Connection | None:
+    """Return how the Kafka is reached that holds a home's topics, or None where none does."""
+    topics = log.readers[Kind.TOPIC] if isinstance(log, ReaderByKind) else log
+    found: Connection | None = getattr(topics, "connection", None)
+    return found
 
 
 def streams_reader_of(home: Home) -> LogReader:

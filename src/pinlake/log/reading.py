@@ -19,11 +19,12 @@ def read_on(
     if after is None or after >= upto or is_untold(upto):
         return batch
     if not len(batch) or batch.positions[0] > after + 1:
-        _check_kept(log, partition, after)
+        check_kept(log, partition, after)
     return batch
 
 
-def _check_kept(log: LogReader, partition: Partition, after: Position) -> None:
+def check_kept(log: LogReader, partition: Partition, after: Position) -> None:
+    """Raise RecordsGone where the log forgot records after a position; see ``read_on``."""
     states = log.describe(partition.log_name).partitions
     state = next(each for each in states if each.number == partition.number)
     first, beginning = max(after + 1, state.origin), state.beginning

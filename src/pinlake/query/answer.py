@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -62,7 +62,7 @@ class Answer:
         self.columns = tuple(
             Column(*pair) for pair in zip(names, map(spark_name, kinds), strict=True)
         )
-        self._refuse_twins(names)
+        check_twins(asked, names)
 
     def rows(self) -> list[Row]:
         """Return all rows: one tuple each, times as UTC datetimes, structs as dicts."""
@@ -123,27 +123,29 @@ class Answer:
         with self._refusing():
             return self._connect().sql(self._asked.text)
 
-    def _refuse_twins(self, names: list[str]) -> None:
-        for name, count in Counter(map(str.casefold, names)).items():
-            if count > 1:
-                reason = f"{count} columns are called {name!r}: rename with AS"
-                self._refuse(reason, f'"{name}"')
-
-    def _refuse(self, reason: object, message: str) -> None:
-        line = line_of(self._asked.sql, message)
-        raise SqlRefused(where=self._asked.where, line=line, reason=reason)
-
     @contextmanager
     def _refusing(self) -> Iterator[None]:
         try:
             yield
         except duckdb.Error as error:
-            message = _message(error)
-            raise SqlRefused(
-                where=self._asked.where,
-                line=line_of(self._asked.sql, message),
-                reason=message,
-            ) from error
+            raise self._refused(error) from error
+
+    def _refused(self, error: duckdb.Error) -> SqlRefused:
+        """Return why the engine refuses."""
+        message = _message(error)
+        return _refusal(self._asked, message, message)
+
+
+def check_twins(asked: Asked, names: Iterable[str]) -> None:
+    """Raise SqlRefused where two columns have one name, as SQL reads names."""
+    for name, count in Counter(map(str.casefold, names)).items():
+        if count > 1:
+            reason = f"{count} columns are called {name!r}: rename with AS"
+            raise _refusal(asked, reason, f'"{name}"')
+
+
+def _refusal(asked: Asked, reason: object, message: str) -> SqlRefused:
+    return SqlRefused(where=asked.where, line=line_of(asked.sql, message), reason=reason)
 
 
 def _message(error: duckdb.Error) -> str:

@@ -24,6 +24,7 @@ from pinlake.settings import Home
 
 if TYPE_CHECKING:
     from pinlake.query.fresh import FreshTables
+    from pinlake.query.spark import SparkTables
 
 Source = Literal["clean", "stream"]
 WHOLE = "SELECT * FROM whole"
@@ -63,6 +64,7 @@ class OpenLake:
         self.home, self.dataset, self._clock = home, dataset, clock
         self._lake = open_lake(home)
         self._fresh: FreshTables | None = None
+        self._spark: SparkTables | None = None
         self._opening = threading.Lock()
 
     def __enter__(self) -> Self:
@@ -72,11 +74,14 @@ class OpenLake:
         self.close()
 
     def close(self) -> None:
-        """Release what fresh answers keep between questions. Idempotent."""
+        """Release what fresh answers keep between questions, and Spark's session. Idempotent."""
         with self._opening:
             if self._fresh is not None:
                 self._fresh.close()
             self._fresh = None
+            if self._spark is not None:
+                self._spark.close()
+            self._spark = None
 
     def ask(
         self,
@@ -98,6 +103,8 @@ class OpenLake:
         seen = _View(source or ("stream" if fresh else "clean"), fresh, as_of)
         if not _is_sql(question):
             return self._ask_named(question, seen)
+        if self._on_spark(seen):
+            return self._ask_spark("SQL", question, seen)
         return self._answer(
             "SQL", question, statement.read(question, "SQL", self.dataset.functions_sql), seen
         )
@@ -134,6 +141,8 @@ class OpenLake:
         question = self.dataset.questions.get(name)
         if question is None:
             raise QuestionUnknown(name=name, known=", ".join(self.dataset.questions))
+        if self._on_spark(seen):
+            return self._ask_spark(f"{name}.sql", question.sql, seen)
         cache, where = self.home.path / "cache" / "questions", f"{name}.sql"
         words = self.dataset.functions_sql
         read = statement.read_cached(question.sql, where, words, cache)
@@ -147,11 +156,35 @@ class OpenLake:
         """Return an answer over tables by their names in the SQL."""
         if seen.fresh:
             return self._freshly(asked, given, seen)
+        return self._as_is(asked, self._snapshots(given, seen))
+
+    def _snapshots(self, given: Mapping[Reference, str], seen: _View) -> dict[Reference, Snapshot]:
+        """Return each table at the version that it is seen at."""
         if seen.as_of is None:
-            return self._as_is(asked, {each: self._snapshot(name) for each, name in given.items()})
+            return {each: self._snapshot(name) for each, name in given.items()}
         moment = as_of.meant(seen.as_of, len(given))
-        found = {each: self._past(name, moment) for each, name in given.items()}
-        return self._as_is(asked, found)
+        return {each: self._past(name, moment) for each, name in given.items()}
+
+    def _on_spark(self, seen: _View) -> bool:
+        """Tell whether Spark answers; what is fresh is the embedded engine's on every setting."""
+        return self.home.settings.engine == "spark" and not seen.fresh
+
+    def _ask_spark(self, where: str, sql: str, seen: _View) -> Answer:
+        from pinlake.query import spark_text
+
+        written = spark_text.read(sql, where)
+        given = {each: each.table(seen.source) for each in written.references}
+        snapshots = self._snapshots(given, seen)
+        return self._spark_tables().answer(written, snapshots)
+
+    def _spark_tables(self) -> SparkTables:
+        from pinlake.query.spark import SparkTables
+
+        with self._opening:
+            if self._spark is None:
+                settings, words = self.home.settings.spark, self.dataset.functions_sql
+                self._spark = SparkTables(settings, words)
+            return self._spark
 
     def _as_is(self, asked: Asked, snapshots: dict[Reference, Snapshot]) -> Answer:
         spill = self.home.path / "cache" / "spill"

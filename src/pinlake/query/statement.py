@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import importlib.metadata
 import os
+from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -53,7 +54,7 @@ def read(sql: str, where: str, words: str = "") -> Statement:
     from pinlake.engine import dialect, functions
 
     tree = dialect.select(sql, where)
-    references = _references(tree, sql, where)
+    references = tuple(sorted({found for _, found in tables_in(tree, sql, where)}))
     inlined = functions.inline(sql, functions.words(words))
     if inlined == sql:
         return Statement(dialect.duckdb_text(tree, where), references)
@@ -87,7 +88,8 @@ def line_of(sql: str, message: str) -> int:
     return 1
 
 
-def _references(tree: exp.Query, sql: str, where: str) -> tuple[Reference, ...]:
+def tables_in(tree: exp.Query, sql: str, where: str) -> Iterator[tuple[exp.Table, Reference]]:
+    """Yield where a SELECT names tables, and which; raise SqlRefused for an unknown schema."""
     from sqlglot.errors import SqlglotError
     from sqlglot.optimizer.scope import traverse_scope
 
@@ -95,9 +97,10 @@ def _references(tree: exp.Query, sql: str, where: str) -> tuple[Reference, ...]:
         scopes = traverse_scope(tree)
     except SqlglotError as error:
         raise SqlRefused(where=where, line=1, reason=error) from error
-    named = [(table, scope) for scope in scopes for table in scope.tables if table.name]
-    found = {_reference(table, sql, where) for table, scope in named if not _is_local(table, scope)}
-    return tuple(sorted(found))
+    for scope in scopes:
+        for table in scope.tables:
+            if table.name and not _is_local(table, scope):
+                yield table, _reference(table, sql, where)
 
 
 def _is_local(table: exp.Table, scope: Any) -> bool:

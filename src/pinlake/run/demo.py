@@ -68,14 +68,14 @@ def run_demo(home: Home, dataset: Dataset, *, posts: int, progress: FlowProgress
         poster = Poster(home, dataset, url)
         sent = _post_by_both_routes(poster, supervisor, posts, progress)
     _drain(home, dataset, progress)
-    lake = OpenLake(home, dataset)
     flow = msgspec.structs.replace(
         _look(home, dataset), sent=_sent(sent), source_rows=_source_rows(home, dataset)
     )
-    agreement = compared(lake)
-    seconds = time.monotonic() - began
-    run = Run(f"pinlake demo --posts {posts}", started, seconds)
-    write_report(home.report_path, lake=lake, flow=flow, run=run)
+    with OpenLake(home, dataset) as lake:
+        agreement = compared(lake)
+        seconds = time.monotonic() - began
+        run = Run(f"pinlake demo --posts {posts}", started, seconds)
+        write_report(home.report_path, lake=lake, flow=flow, run=run)
     return DemoResult(sent, flow, agreement, seconds)
 
 

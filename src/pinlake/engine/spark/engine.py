@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 import duckdb
 import msgspec
@@ -23,6 +21,7 @@ from pinlake.engine.records import Decoded
 from pinlake.engine.running import StepEngine, counts, planned
 from pinlake.engine.spark import cleaning, failures, files, objects
 from pinlake.engine.spark.cleaning import Wording
+from pinlake.engine.spark.kafka import KafkaSource
 from pinlake.engine.spark.session import Opened
 from pinlake.engine.values import Source, joined
 from pinlake.errors import SparkFailed
@@ -36,8 +35,6 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 OBJECTS_A_TASK = 4
-READERS = 32
-"""So many tasks at most read a table's files."""
 KEYLESS = """SELECT _topic, _partition, _offset, _element, CAST(to_json(batch) AS VARCHAR)
 FROM batch"""
 """The rows of the view ``batch`` as the quarantine holds them."""
@@ -48,8 +45,9 @@ class SparkEngine(StepEngine):
 
     Workers write a table's files by the lake's own code, so they need pinlake and reach
     the lake with credentials of their own; the driver commits what they wrote, as the
-    embedded engine does: either goes on where the other stopped. What comes of a log or
-    of a source is read here, by the driver, and handed to Spark as Arrow.
+    embedded engine does: either goes on where the other stopped. They read objects, and
+    Kafka by Spark's own connector; what else comes of a log, or of a source, is read here,
+    by the driver, and handed to Spark as Arrow.
     """
 
     def __init__(
@@ -57,6 +55,7 @@ class SparkEngine(StepEngine):
     ) -> None:
         super().__init__(lake, functions_sql)
         self.log, self._session = log, session
+        self._kafka = KafkaSource(log)
         self._duckdb: DuckDBPyConnection | None = None
         self._wording: Wording | None = None
 
@@ -92,7 +91,7 @@ class SparkEngine(StepEngine):
     def _load(self, step: Step, given: Objects) -> Outcome:
         kind = files.raw_schema(self.connection, step.table)
         self._follow(step, kind)
-        keys = self._keys(given.keys, len(given.keys) // OBJECTS_A_TASK)
+        keys = files.keys(self.spark, given.keys, len(given.keys) // OBJECTS_A_TASK)
         work = objects.loader(self.lake, step.output, step.table)
         found = keys.mapInArrow(work, objects.TOLD).collect()
         count, rejected = objects.told(found)
@@ -113,11 +112,13 @@ class SparkEngine(StepEngine):
         declared = files.raw_schema(self.connection, step.table)
         evolution.check_readable(given.table, head.schema, declared)
         added = tables.added(self.lake, given.table, given.after, given.upto)
-        return self._cleaned(step, self._read(declared, added), ())
+        return self._cleaned(step, files.rows(self.spark, self.lake, declared, added), ())
 
     def _stream(self, step: Step, given: LogRanges) -> Outcome:
         assert self.log is not None, "a step of stage stream needs a log"
-        fetched = list(inputs.read_log(self.log, given.ranges))
+        by_workers = self._kafka.of(self.spark, step.table, given.ranges)
+        others = [each for each in given.ranges if each not in by_workers]
+        fetched = list(inputs.read_log(self.log, others))
         if step.table.name == UNROUTED:
             rejected = routing.unrouted(self.connection, fetched)
             version = self._quarantine(step, rejected)
@@ -127,8 +128,12 @@ class SparkEngine(StepEngine):
         if step.table.generic:
             self.connection.register("keys", inputs.Keys([each.keys for each in fetched]))
             return self._append_read(step, decoded, decoded.rejected, of_stream=True)
-        rows = records.rows(self.connection, step.table, decoded.values)
-        return self._cleaned(step, self._frame(rows), decoded.rejected)
+        batch = self._frame(records.rows(self.connection, step.table, decoded.values))
+        if not by_workers:
+            return self._cleaned(step, batch, decoded.rejected)
+        with self._kafka.read(self.spark, self.connection, step.table, by_workers) as found:
+            batch = batch.unionByName(found.rows) if others else found.rows
+            return self._cleaned(step, batch, decoded.rejected + found.rejected)
 
     def _append_read(
         self,
@@ -217,22 +222,7 @@ class SparkEngine(StepEngine):
         if found is None:
             return None
         kind = Schema([field for field in found.schema.fields if field.name == key])
-        return self._read(kind, found.files)
-
-    def _read(self, kind: Schema, paths: Sequence[str]) -> DataFrame:
-        """Return the rows of files of tables, with a schema's columns."""
-        if not paths:
-            return self.spark.createDataFrame([], files.spark_schema(kind))
-        if urlsplit(self.lake.url).scheme == "file":
-            return self.spark.read.schema(files.spark_schema(kind)).parquet(*paths)
-        keys = [Path(path).relative_to(self.lake.ground).as_posix() for path in paths]
-        work = files.reader(self.lake, kind)
-        return self._keys(keys, min(len(keys), READERS)).mapInArrow(work, files.spark_schema(kind))
-
-    def _keys(self, keys: Sequence[str], tasks: int) -> DataFrame:
-        """Return the lake's keys, spread over so many tasks."""
-        frame = self.spark.createDataFrame([(key,) for key in keys], "key string")
-        return frame.repartition(max(1, tasks))
+        return files.rows(self.spark, self.lake, kind, found.files)
 
     def _renew(self) -> None:
         """Have a session that the next step can use; one that cannot be had now, it tells of."""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import chain
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import duckdb
 from deltalake import Schema
@@ -21,11 +23,13 @@ from pinlake.table import Table
 
 if TYPE_CHECKING:
     import pyarrow as pa
-    from pyspark.sql import DataFrame
+    from pyspark.sql import DataFrame, SparkSession
     from pyspark.sql.types import StructType
 
 ADDS = "add binary"
 ROWS_A_BATCH = 10_000
+READERS = 32
+"""So many tasks at most read a table's files."""
 
 Batches = Iterable["pa.RecordBatch"]
 Work = Callable[[Batches], Iterator["pa.RecordBatch"]]
@@ -56,6 +60,26 @@ def reader(lake: Lake, kind: Schema) -> Work:
                 yield from rows.to_arrow_reader(ROWS_A_BATCH)
 
     return read
+
+
+def rows(spark: SparkSession, lake: Lake, kind: Schema, paths: Sequence[str]) -> DataFrame:
+    """Return the rows of files of tables, which are read when they are asked for.
+
+    Of a folder Spark itself reads them; of another lake, the workers by its code.
+    """
+    if not paths:
+        return spark.createDataFrame([], spark_schema(kind))
+    if urlsplit(lake.url).scheme == "file":
+        return spark.read.schema(spark_schema(kind)).parquet(*paths)
+    of_lake = [Path(path).relative_to(lake.ground).as_posix() for path in paths]
+    read = reader(lake, kind)
+    return keys(spark, of_lake, min(len(of_lake), READERS)).mapInArrow(read, spark_schema(kind))
+
+
+def keys(spark: SparkSession, of_lake: Sequence[str], tasks: int) -> DataFrame:
+    """Return keys of the lake as rows, spread over so many tasks."""
+    frame = spark.createDataFrame([(key,) for key in of_lake], "key string")
+    return frame.repartition(max(1, tasks))
 
 
 def writer(lake: Lake, table: str, kind: Schema) -> Work:
@@ -93,12 +117,18 @@ def lines_of(columns: str, lines: list[dict[str, Any]]) -> pa.RecordBatch:
     """Return lines as a batch of columns in Spark's words: what is missing in a line is NULL."""
     import pyarrow as pa
 
+    return pa.RecordBatch.from_pylist(lines, arrow_schema(columns))
+
+
+def arrow_schema(columns: str) -> pa.Schema:
+    """Return columns in Spark's words (``name type, …``) as Arrow's."""
+    import pyarrow as pa
+
     kinds = {
         "string": pa.string(), "int": pa.int32(), "bigint": pa.int64(), "binary": pa.binary()
     }  # fmt: skip
-    fields = [column.split() for column in columns.split(",")]
-    kind = pa.schema([(name, kinds[word]) for name, word in fields])
-    return pa.RecordBatch.from_pylist(lines, kind)
+    named = [column.split() for column in columns.split(",")]
+    return pa.schema([(name, kinds[word]) for name, word in named])
 
 
 @contextmanager

@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
-import duckdb
 from duckdb import DuckDBPyConnection
 
 from pinlake.engine import inputs, records
-from pinlake.engine.decode import Reject
 from pinlake.engine.quarantine import Rejected
-from pinlake.engine.records import Decoded
 from pinlake.engine.spark import files
+from pinlake.engine.spark.decoded import REFUSED, arrow, decoded, line_of, rejected_of
 from pinlake.engine.spark.files import ROWS_A_BATCH, Batches, Work, connected
-from pinlake.engine.values import Source, Values, joined
+from pinlake.engine.values import Values, joined
 from pinlake.lake import delegated
 from pinlake.lake.store import Lake
 from pinlake.table import Table
@@ -22,10 +20,7 @@ from pinlake.table import Table
 if TYPE_CHECKING:
     import pyarrow as pa
 
-TOLD = (
-    "topic string, partition int, position bigint, element int, reason string, bytes binary,"
-    " rows bigint, add binary"
-)
+TOLD = f"{REFUSED}, rows bigint, add binary"
 """What is no row; of a task's last object how many rows there were; of each file its action."""
 
 
@@ -38,7 +33,7 @@ def loader(lake: Lake, output: str, table: Table) -> Work:
     def load(batches: Batches) -> Iterator[pa.RecordBatch]:
         with connected() as connection:
             lines: list[dict[str, Any]] = []
-            nothing = _arrow(connection, table, Values([], []))
+            nothing = arrow(connection, table, Values([], []))
             kind = files.raw_schema(connection, table)
             rows = _rows(connection, table, _objects(lake, batches), lines)
             written = delegated.write(lake, output, kind, files.stream(nothing.schema, rows))
@@ -50,18 +45,8 @@ def loader(lake: Lake, output: str, table: Table) -> Work:
 def told(found: Iterable[Any]) -> tuple[int, tuple[Rejected, ...]]:
     """Return how many rows the workers counted, and what is no row, in order."""
     lines = list(found)
-    rejected = sorted(
-        (each for each in lines if each["reason"] is not None),
-        key=lambda each: (each["topic"], each["partition"], each["position"], each["element"]),
-    )
-    return sum(each["rows"] or 0 for each in lines), tuple(
-        Rejected(
-            Source(each["topic"], each["partition"]),
-            each["position"],
-            Reject(each["element"], each["reason"], bytes(each["bytes"])),
-        )
-        for each in rejected
-    )
+    rejected = rejected_of(each for each in lines if each["reason"] is not None)
+    return sum(each["rows"] or 0 for each in lines), rejected
 
 
 def _objects(lake: Lake, batches: Batches) -> Iterator[Values]:
@@ -78,38 +63,7 @@ def _rows(
 ) -> Iterator[pa.RecordBatch]:
     """Yield the objects' rows, and note what is told of them."""
     for values in objects:
-        rows, decoded = _decoded(connection, table, values)
-        lines += map(_line, decoded.rejected)
-        lines.append({"rows": len(decoded.values)})
+        rows, found = decoded(connection, table, values, records.of_line)
+        lines += map(line_of, found.rejected)
+        lines.append({"rows": len(found.values)})
         yield from rows.to_batches(ROWS_A_BATCH)
-
-
-def _decoded(
-    connection: DuckDBPyConnection, table: Table, values: Values
-) -> tuple[pa.Table, Decoded]:
-    """Return an object's rows: most objects' records are all plain, which one query finds out."""
-    if not table.generic:
-        try:
-            return _arrow(connection, table, values, checked=True), Decoded(values)
-        except (duckdb.Error, UnicodeDecodeError) as failure:
-            if not records.is_odd(failure):
-                raise
-    decoded = records.decode(connection, table, values, records.of_line)
-    return _arrow(connection, table, decoded.values), decoded
-
-
-def _arrow(
-    connection: DuckDBPyConnection, table: Table, values: Values, *, checked: bool = False
-) -> pa.Table:
-    return records.rows(connection, table, values, checked=checked).to_arrow_table()
-
-
-def _line(rejected: Rejected) -> dict[str, Any]:
-    return {
-        "topic": rejected.source.topic,
-        "partition": rejected.source.partition,
-        "position": rejected.position,
-        "element": rejected.reject.element,
-        "reason": rejected.reject.reason,
-        "bytes": rejected.reject.content,
-    }

@@ -21,6 +21,8 @@ DELTA = {
     # Delta reads a table's log by 50 tasks; a small table's is read sooner by two.
     "spark.databricks.delta.snapshotPartitions": "2",
 }
+BROUGHT = "org.apache.hadoop:hadoop-client-api,org.apache.hadoop:hadoop-client-runtime"
+"""What packages ask for and Spark has itself, in its own version."""
 LOCAL = {
     "spark.driver.bindAddress": "127.0.0.1",
     "spark.driver.host": "127.0.0.1",
@@ -94,6 +96,7 @@ def _made(settings: Spark) -> SparkSession:
     configuration = DELTA | (LOCAL if settings.master.startswith("local") else {})
     if settings.packages:
         configuration["spark.jars.packages"] = settings.packages
+        configuration["spark.jars.excludes"] = BROUGHT
     if settings.ivy:
         configuration["spark.jars.ivy"] = settings.ivy
     for name, value in configuration.items():

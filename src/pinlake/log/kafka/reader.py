@@ -48,6 +48,11 @@ class KafkaLogReader:
         self._reading = threading.Lock()
         self._ended = False
 
+    @property
+    def connection(self) -> Connection:
+        """How the cluster is reached."""
+        return self._connection
+
     def log_id(self, name: LogName) -> str:
         """Return ``kafka:<cluster id>:<topic id>``; raise TopicUnknown."""
         topic = self._topic(name)

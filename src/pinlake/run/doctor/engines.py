@@ -12,8 +12,10 @@ from collections.abc import Iterator
 
 from pinlake.engine.spark import connect
 from pinlake.errors import SparkFailed
+from pinlake.log.kafka.connection import connection
 from pinlake.run.doctor.finding import Finding
 from pinlake.run.doctor.patient import Patient
+from pinlake.settings import KAFKA, Home
 
 LOWEST_JAVA = 17
 """Spark 4 starts on no older one (its own documentation, "Downloading")."""
@@ -40,6 +42,27 @@ def engine(patient: Patient) -> Iterator[Finding]:
         yield from _remote(version, settings.spark.remote)
     else:
         yield from _java(version)
+    yield from _kafka(patient.home)
+
+
+def _kafka(home: Home) -> Iterator[Finding]:
+    """Tell who reads Kafka in stage stream, where it does: Spark's workers, or the driver."""
+    from pinlake.engine.spark.kafka_options import CONNECTOR, translated
+
+    settings = home.settings
+    if not (settings.stream.topics and home.topics_url.startswith(KAFKA)):
+        return
+    options = translated(connection(home.topics_url, settings.kafka))
+    reads = "stage stream reads Kafka in the driver"
+    if options.untranslated:
+        yield Finding("ok", "", f"{reads}: {options.told}")
+    elif settings.spark.remote or not settings.spark.packages:
+        yield Finding("ok", "", f"{reads} unless the session has {CONNECTOR}")
+    elif CONNECTOR not in settings.spark.packages:
+        do = f"add org.apache.spark:{CONNECTOR}_2.13 of Spark's version to spark.packages"
+        yield Finding("ok", "", f"{reads}: spark.packages has no {CONNECTOR}", do)
+    else:
+        yield Finding("ok", "", "stage stream reads Kafka by Spark's own connector")
 
 
 def _remote(pyspark: str, remote: str) -> Iterator[Finding]:
