@@ -12,6 +12,7 @@ import kinesis_server
 from harness.faulty_kinesis import FaultyKinesis
 from harness.kinesalite import KEYS, REGION
 from pinlake.home import open_home
+from pinlake.log.kinesis import client as kinesis_client
 from pinlake.run.doctor.examination import examine
 
 STREAM = "streaming-0abc12345678-geo"
@@ -80,3 +81,12 @@ def test_clocks_that_are_apart_are_told(home, server, monkeypatch):
     assert last.severity == "warning"
     assert "clock" in last.what
     assert "timedatectl" in last.do
+
+
+def test_a_kinesis_that_is_away_is_told_once_with_the_settings_that_reach_it(home, monkeypatch):
+    monkeypatch.setattr(kinesis_client, "AWAY_SECONDS", 0.3)
+    monkeypatch.setenv("PINLAKE_KINESIS_ENDPOINT", "http://127.0.0.1:9")
+    (only,) = told(home)
+    assert only.severity == "error"
+    assert "does not answer" in only.what
+    assert "kinesis.endpoint" in only.do

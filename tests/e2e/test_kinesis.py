@@ -152,22 +152,6 @@ def test_status_doctor_and_fresh_answers_read_kinesis_and_no_key_is_shown(tmp_pa
         assert KEYS["access_key"] not in text
 
 
-def test_doctor_tells_a_kinesis_that_is_away_and_tables_that_nothing_feeds(tmp_path, kinesis):
-    pinlake("sample", "--rows", "10", "--home", tmp_path)
-    found = []
-    for url in (kinesis.url, "http://127.0.0.1:9"):
-        told = pinlake("doctor", "--json", "--home", tmp_path, check=False,
-                       environment=environment(url))  # fmt: skip
-        checks = [json.loads(line) for line in told.stdout.splitlines()]
-        found.append([each for each in checks if each["check"] == "Kinesis"])
-        assert KEYS["secret_key"] not in told.stdout + told.stderr
-    assert [each["severity"] for each in found[0]] == ["ok", "warning"]
-    assert "no stream feeds" in found[0][1]["what"]
-    assert [each["severity"] for each in found[1]] == ["error"]
-    assert "does not answer" in found[1][0]["what"]
-    assert "kinesis.endpoint" in found[1][0]["do"]
-
-
 def test_a_stream_made_again_underneath_stops_the_stage_with_what_to_do(tmp_path, kinesis):
     there = environment(kinesis.url)
     with closing(client(kinesis.url)) as boto:

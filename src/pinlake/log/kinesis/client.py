@@ -1,6 +1,6 @@
 """Kinesis's API as a log needs it: signed requests, sent once or until they are answered.
 
-boto3 makes Python objects of each record, which takes fifty times as long as msgspec does.
+boto3 takes 26 microseconds of processor to read a record, this 4 (docs/decisions).
 """
 
 from __future__ import annotations
