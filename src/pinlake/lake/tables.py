@@ -263,12 +263,9 @@ def _snapshot_at(lake: Lake, table: str, delta: DeltaTable) -> Snapshot:
 
 def _written(table: str, rows: object) -> list[str]:
     """Return the files that lie in the table already, for a commit that is not to be."""
-    adds = rows.adds if isinstance(rows, Written) else ()
-    return (
-        [f"{table}/{file.path}" for file in commits.parse(1, b"\n".join(adds)).files]
-        if adds
-        else []
-    )
+    if not isinstance(rows, Written) or not rows.adds:
+        return []
+    return [f"{table}/{file.path}" for file in commits.parse(1, b"\n".join(rows.adds)).files]
 
 
 def _check_columns(table: str, at: Head, wanted: Schema) -> None:
