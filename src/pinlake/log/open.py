@@ -113,9 +113,11 @@ def topics_reader_of(home: Home) -> LogReader:
 
 def kafka_of(log: LogReader) -> Connection | None:
     """Return how the Kafka is reached that holds a home's topics, or None where none does."""
+    from pinlake.log.kafka.connection import Connection
+
     topics = log.readers[Kind.TOPIC] if isinstance(log, ReaderByKind) else log
-    found: Connection | None = getattr(topics, "connection", None)
-    return found
+    found = getattr(topics, "connection", None)  # its class needs confluent-kafka to be imported
+    return found if isinstance(found, Connection) else None
 
 
 def streams_reader_of(home: Home) -> LogReader:
