@@ -127,6 +127,27 @@ class LogUnreachable(LogFailed):
     """
 
 
+class LogSignInRefused(LogUnreachable):
+    """Kafka at {servers} does not let us sign in: {reason}. See to sasl.mechanism, sasl.username
+    and sasl.password (PINLAKE_KAFKA_SASL_PASSWORD) of [kafka]; what was not acknowledged may be
+    sent again.
+    """
+
+
+class LogUntrusted(LogUnreachable):
+    """Kafka at {servers} and we do not trust each other: {reason}. Its certificate has expired, or
+    is for another name, or its authority is not in ssl.ca.location of [kafka] (`pinlake doctor`
+    tells which); what was not acknowledged may be sent again.
+    """
+
+
+class LogForbidden(LogFailed):
+    """Kafka at {servers} forbids this for {what}: {reason}. Grant the user of [kafka] what it needs
+    by an ACL: Describe and Write for the gateway (and Create, unless gateway.auto_create_topics
+    is false), Describe and Read for the stages; `pinlake doctor` tells which is missing.
+    """
+
+
 class LogCannot(PinlakeError):
     """Kafka cannot {what}: {do}."""
 

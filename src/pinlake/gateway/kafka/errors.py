@@ -28,6 +28,7 @@ MALFORMED = KafkaError(400, 400, "{reason}")
 FOREIGN_ORIGIN = KafkaError(
     403, 403, "Forbidden: pages of {origin} may not write here, only pages of this machine."
 )
+FORBIDDEN = KafkaError(403, 40301, "Kafka authorization error: {reason}")
 NO_SUCH_PATH = KafkaError(404, 404, "HTTP 404 Not Found: {path}; /docs lists what there is.")
 TOPIC_NOT_FOUND = KafkaError(404, 40401, "Topic not found.")
 PARTITION_NOT_FOUND = KafkaError(404, 40402, "Partition not found.")

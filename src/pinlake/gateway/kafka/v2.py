@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from pinlake.errors import (
     LogClosed,
     LogFailed,
+    LogForbidden,
     PartitionUnknown,
     RecordTooLarge,
     TopicUnknown,
@@ -123,6 +124,8 @@ def _failure(error: Exception) -> Response:
             return errors.answer(errors.PARTITION_NOT_FOUND)
         case RecordTooLarge():
             return errors.answer(errors.RECORD_TOO_LARGE, reason=error)
+        case LogForbidden():
+            return errors.answer(errors.FORBIDDEN, reason=error)
         case LogFailed() | LogClosed():
             return errors.answer(errors.LOG_UNAVAILABLE, reason=error)
         case _:

@@ -8,8 +8,10 @@ from collections.abc import Mapping
 from typing import Any
 
 import msgspec
+import structlog
 
 from pinlake.errors import ExtraMissing, SettingInvalid
+from pinlake.log.kafka.heard import Heard
 from pinlake.log.kafka.msk import signed_in
 from pinlake.telemetry import logger
 
@@ -18,6 +20,10 @@ ANSWER_SECONDS = 5.0
 """How long a broker may take to answer before it counts as not reachable."""
 
 _ADDRESS = re.compile(r"[^\s/@,]+:\d{1,5}(,[^\s/@,]+:\d{1,5})*\Z")
+USER = "sasl.username"
+_AS_A_WORD = ("%s", r"(?<!\w)%s(?!\w)")
+"""Secrets are masked wherever they stand; a user called ``all`` not within other words."""
+
 _SHOWN = re.compile(r"(security\.protocol|.*\.mechanisms?|.*\.(ms|bytes|kbytes|messages))\Z")
 _OURS = frozenset(
     {"acks", "enable.idempotence", "request.required.acks", "bootstrap.servers", "group.id"}
@@ -57,6 +63,7 @@ class Connection(msgspec.Struct, frozen=True):
 
     servers: str
     settings: Mapping[str, str] = {}
+    heard: Heard = msgspec.field(default_factory=Heard)
 
     def __repr__(self) -> str:
         """Show the addresses, and nothing that one signs in with."""
@@ -79,13 +86,13 @@ class Connection(msgspec.Struct, frozen=True):
         shown = str(text)
         for name, value in self.settings.items():
             if value and not is_shown(name):
-                shown = shown.replace(value, "***")
+                shown = re.sub(_AS_A_WORD[name == USER] % re.escape(value), "***", shown)
         return shown
 
     def _made(self, own: Mapping[str, Any], others: re.Pattern[str]) -> dict[str, Any]:
         given = {key: value for key, value in self.settings.items() if not others.match(key)}
         made = {"bootstrap.servers": self.servers, **own, **given}
-        return signed_in(made) | {"logger": _log_of(self), "error_cb": _ignore}
+        return signed_in(made) | {"logger": _log_of(self), "error_cb": self.heard.hear}
 
 
 def is_shown(name: str) -> bool:
@@ -123,10 +130,6 @@ def _check_installed() -> None:
         raise ExtraMissing(what="Kafka", extra="kafka") from error
 
 
-def _ignore(_error: object) -> None:
-    """Leave it: what goes wrong is told where it is asked for."""
-
-
 def _log_of(connection: Connection) -> logging.Logger:
     """Return the logger that librdkafka writes to: events of ours, without secrets."""
     made = logging.Logger("pinlake.kafka")  # noqa: LOG001 each masks the secrets of its own connection
@@ -141,5 +144,6 @@ class _Events(logging.Handler):
         self._events = logger("log")
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Write a line of librdkafka's as an event."""
-        self._events.info("kafka", reason=self._connection.masked(record.getMessage()))
+        """Write a line of librdkafka's as an event, where a command has said where events go."""
+        if structlog.is_configured():
+            self._events.info("kafka", reason=self._connection.masked(record.getMessage()))

@@ -7,6 +7,7 @@ import time
 from array import array
 from collections import OrderedDict
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 from confluent_kafka import IsolationLevel, Message, TopicCollection, TopicPartition
@@ -52,7 +53,7 @@ class KafkaLogReader:
         """Return ``kafka:<cluster id>:<topic id>``; raise TopicUnknown."""
         topic = self._topic(name)
         if not self._cluster:
-            with told(self._connection):
+            with self._told():
                 asked = self._admin.describe_cluster(request_timeout=self._seconds)
                 self._cluster = str(asked.result(self._seconds).cluster_id)
         return f"kafka:{self._cluster}:{topic.topic_id}"
@@ -65,7 +66,7 @@ class KafkaLogReader:
         self._check_open()
         if Kind(kind) is not Kind.TOPIC:
             return []
-        with told(self._connection):
+        with self._told():
             found = self._admin.list_topics(timeout=self._seconds).topics
         return sorted(n for n in found if is_topic_name(n) and not n.startswith(INTERNAL))
 
@@ -114,6 +115,9 @@ class KafkaLogReader:
             while self._cursors:
                 self._cursors.popitem()[1].close()
 
+    def _told(self, name: LogName | None = None) -> AbstractContextManager[None]:
+        return told(self._connection, name, self._admin)
+
     def _check_open(self) -> None:
         if self._ended:
             raise LogClosed
@@ -123,7 +127,7 @@ class KafkaLogReader:
         self._check_open()
         if name.kind is not Kind.TOPIC or not is_topic_name(name.name):
             raise TopicUnknown(kind=name.kind.value, name=name.name)
-        with told(self._connection, name):
+        with self._told(name):
             wanted = TopicCollection([name.name])
             asked = self._admin.describe_topics(wanted, request_timeout=self._seconds)
             return asked[name.name].result(self._seconds + 1)
@@ -149,7 +153,7 @@ class KafkaLogReader:
         due = time.monotonic() + self._seconds
         while True:
             try:
-                with told(self._connection, name):
+                with self._told(name):
                     return self._offsets_now(wanted, spec)
             except LeaderMoving:
                 if time.monotonic() > due:
