@@ -165,9 +165,11 @@ class ExtraMissing(PinlakeError):
 class RecordsGone(PinlakeError):
     """{partition} was read up to position {after}, and in the log it begins at {beginning} now:
     {count} records, positions {first} to {last}, are gone unread.
-    Bring the log back from a copy, or rebuild the table from what is left
-    (`pinlake doctor --deep` says how).
+    Bring the log back from a copy, or go on without them: run the stage once by hand
+    with --once --accept-loss.
     """
+
+    last: int
 
 
 class LogClosed(PinlakeError):

@@ -9,7 +9,7 @@ from pinlake.engine.base import Engine, LogRange, LogRanges, Step
 from pinlake.engine.routes import Feed, Routes, ends, routes
 from pinlake.lake.progress import Plan, Range
 from pinlake.log.base import LogReader, Position
-from pinlake.log.reading import read_on
+from pinlake.log.reading import beyond_loss, read_on
 from pinlake.record import Kind, Partition
 from pinlake.stage.worker import Planned, Wanted, Work, check_log, everything, work_of
 
@@ -28,9 +28,11 @@ class Stream:
         wanted: Wanted = everything,
         *,
         topics: bool = False,
+        accept_loss: bool = False,
     ) -> None:
         self._log, self._engine, self._dataset = log, engine, dataset
         self._plan_bytes, self._wanted, self._topics = plan_bytes, wanted, topics
+        self._accept_loss = accept_loss
         self._planners: dict[str, StreamPlanner] = {}
 
     def planners(self) -> Sequence[StreamPlanner]:
@@ -44,8 +46,13 @@ class Stream:
     def _of(self, each: Routes) -> StreamPlanner:
         name = each.table.name
         if name not in self._planners:
-            planner = StreamPlanner(self._log, self._engine, each.table, self._plan_bytes)
-            self._planners[name] = planner
+            self._planners[name] = StreamPlanner(
+                self._log,
+                self._engine,
+                each.table,
+                self._plan_bytes,
+                accept_loss=self._accept_loss,
+            )
         return self._planners[name]
 
 
@@ -54,8 +61,16 @@ class StreamPlanner:
 
     stage = "stream"
 
-    def __init__(self, log: LogReader, engine: Engine, table: Table, plan_bytes: int) -> None:
-        self.name = table.name
+    def __init__(
+        self,
+        log: LogReader,
+        engine: Engine,
+        table: Table,
+        plan_bytes: int,
+        *,
+        accept_loss: bool = False,
+    ) -> None:
+        self.name, self._accept_loss = table.name, accept_loss
         self.feeds: tuple[Feed, ...] = ()
         self._log, self._engine, self._table = log, engine, table
         self._plan_bytes = plan_bytes
@@ -115,6 +130,8 @@ class StreamPlanner:
             partition = Partition(feed.log_name, number)
             planned = done.get(_key(feed, partition))
             after = planned.upto if planned else None
+            if self._accept_loss:
+                after = beyond_loss(self._log, partition, after)
             if after is None or after < end:
                 news[feed, partition] = (after, end)
         return news

@@ -85,13 +85,29 @@ class TopicProducer:
         posted: Sequence[PostedRecord],
         records: Sequence[Record],
     ) -> list[Entry]:
+        try:
+            numbers = await self._numbers(request, name, posted, records)
+        except Refused:
+            numbers = [None]
+        if None in numbers:  # where others may add partitions, what is known may be old
+            self._context.forget(name)
+            numbers = await self._numbers(request, name, posted, records)
+        return await self._append(name, numbers, records)
+
+    async def _numbers(
+        self,
+        request: Request,
+        name: LogName,
+        posted: Sequence[PostedRecord],
+        records: Sequence[Record],
+    ) -> list[int | None]:
+        """Return each record's partition; None where it names one that is not there."""
         state = await self._topic(name)
         fixed = partition(request, state) if "partition" in request.parameters else None
-        numbers = [
+        return [
             self._number(each, record, fixed, len(state.partitions))
             for each, record in zip(posted, records, strict=True)
         ]
-        return await self._append(name, numbers, records)
 
     async def _store_again(
         self,
