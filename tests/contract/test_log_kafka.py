@@ -153,6 +153,31 @@ def test_a_record_that_is_too_large_is_refused_with_all_of_its_request(log, read
     assert log.append(FIRST, [Record(b"next")]) == [0]
 
 
+@pytest.mark.usefixtures("log")
+def test_each_record_is_told_its_own_position_though_others_produce_meanwhile(kafka, reader):
+    from confluent_kafka import Producer
+
+    other, scattered = Producer({"bootstrap.servers": kafka.servers, "linger.ms": 0}), False
+    alone = {"batch.num.messages": "1", "linger.ms": "0"}  # each record its own batch
+    told = {}
+    with closing(open_log(kafka.url, kafka=alone)) as slow:
+        for turn in range(200):
+            for _ in range(50):
+                other.produce("pins", b"other", partition=0)
+            values = [b"%d %d" % (turn, number) for number in range(50)]
+            positions = slow.append(FIRST, [Record(each) for each in values])
+            other.poll(0)
+            told |= dict(zip(positions, values, strict=True))
+            scattered = scattered or positions[-1] - positions[0] >= 50
+            if scattered:
+                break
+    other.flush()
+    assert scattered
+    batch = reader.read(FIRST, None, EVERYTHING)
+    stored = dict(zip(batch.positions, batch.values.values(), strict=True))
+    assert {position: stored[position] for position in told} == told
+
+
 def test_a_full_queue_refuses_whole_requests_and_takes_more_later(kafka, log):
     log.close()
     room = {"queue.buffering.max.messages": "100", "linger.ms": "200"}

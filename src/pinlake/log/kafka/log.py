@@ -45,10 +45,10 @@ class KafkaLog(KafkaLogReader):
 
     ``done`` is called on the thread that polls: it must be quick. Kafka's own
     limits of the seam's promises: a submit over several partitions, or one that
-    fails, may be there in part, and was not acknowledged then; positions of an
-    append are one run as long as no other producer writes to the partition; and
-    whether an acknowledged record survives the power of its brokers follows from
-    the topic's replicas and ``min.insync.replicas``.
+    fails, may be there in part, and was not acknowledged then; other producers
+    may write between the records of an append; and whether an acknowledged record
+    survives the power of its brokers follows from the topic's replicas and
+    ``min.insync.replicas``.
     """
 
     def __init__(self, connection: Connection, seconds: float = ANSWER_SECONDS) -> None:
