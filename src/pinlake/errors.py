@@ -152,6 +152,12 @@ class LogCannot(PinlakeError):
     """Kafka cannot {what}: {do}."""
 
 
+class TopicNotTaken(PinlakeError):
+    """Topic {name!r} is not taken here: topics.regex of [kafka] names those that are, and names
+    that begin with __ are Kafka's own.
+    """
+
+
 class RecordTooLarge(PinlakeError):
     """A record for {name} is too large for Kafka: {reason}; nothing of its request was
     acknowledged. Send a smaller one, or raise message.max.bytes of [kafka] and of the topic.

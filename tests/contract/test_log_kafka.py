@@ -15,6 +15,7 @@ from pinlake.errors import (
     LogUnreachable,
     RecordTooLarge,
     SettingInvalid,
+    TopicNotTaken,
     TopicUnknown,
 )
 from pinlake.log.base import Append, PartitionSpec
@@ -176,6 +177,36 @@ def test_each_record_is_told_its_own_position_though_others_produce_meanwhile(ka
     batch = reader.read(FIRST, None, EVERYTHING)
     stored = dict(zip(batch.positions, batch.values.values(), strict=True))
     assert {position: stored[position] for position in told} == told
+
+
+def test_topics_of_others_are_not_there_where_a_regex_names_ours(kafka, log):
+    log.create(topic("others"))
+    with closing(open_log(kafka.url, kafka={"topics.regex": "pin.|mine"})) as ours:
+        assert ours.names("topic") == ["pins"]
+        assert ours.append(FIRST, [Record(b"x")]) == [0]
+        for call in (ours.log_id, ours.describe, ours.delete):
+            with pytest.raises(TopicUnknown):
+                call(topic("others"))
+        with pytest.raises(TopicUnknown):
+            ours.append(Partition(topic("others"), 0), [Record(b"x")])
+        for name in ("others", "mined", "__mine"):
+            with pytest.raises(TopicNotTaken, match=r"topics\.regex"):
+                ours.create(topic(name))
+        ours.create(topic("mine"))
+    assert log.names("topic") == ["mine", "others", "pins"]
+
+
+@pytest.mark.usefixtures("log")
+def test_kafkas_own_topics_are_none_of_ours(kafka, log):
+    from confluent_kafka import Consumer, TopicPartition
+
+    group = Consumer({"bootstrap.servers": kafka.servers, "group.id": "other"})
+    group.commit(offsets=[TopicPartition("pins", 0, 0)], asynchronous=False)
+    group.close()
+    assert "__consumer_offsets" in kafka.admin().list_topics(timeout=10).topics
+    assert log.names("topic") == ["pins"]
+    with pytest.raises(TopicUnknown):
+        log.append(Partition(topic("__consumer_offsets"), 0), [Record(b"x")])
 
 
 def test_a_full_queue_refuses_whole_requests_and_takes_more_later(kafka, log):

@@ -137,6 +137,7 @@ class Loop:
         self._stage, self._lake, self._tell = stage, lake, tell
         self._keeper = keeper
         self._turns: dict[str, Turn] = {}
+        self._said = ""
 
     def __enter__(self) -> Self:
         return self
@@ -174,12 +175,19 @@ class Loop:
                 turn.ended(error)
 
     def _discovered(self, crew: Crew) -> Sequence[Planner]:
-        """Return the planners; where looking for tables fails, those that are known."""
+        """Return the planners; where looking for tables fails, those that are known.
+
+        One error is told once, however long it stays.
+        """
         try:
-            return crew.planners()
+            found = crew.planners()
         except (PinlakeError, OSError) as error:
-            logger("stage").error("discovery_failed", stage=self._stage, error=str(error))
+            if str(error) != self._said:
+                logger("stage").error("discovery_failed", stage=self._stage, error=str(error))
+            self._said = str(error)
             return [turn.worker.planner for turn in self._turns.values()]
+        self._said = ""
+        return found
 
     def _turn(self, planner: Planner) -> Turn:
         if planner.name not in self._turns:

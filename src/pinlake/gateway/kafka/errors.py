@@ -49,6 +49,7 @@ NO_RECORDS = KafkaError(422, 422, "Payload error: `records` may not be empty.")
 TOPIC_INVALID = KafkaError(
     422, 422, "{topic!r} is no topic name: 1 to 220 of [a-zA-Z0-9._-], not '.' or '..'."
 )
+TOPIC_NOT_TAKEN = KafkaError(422, 422, "{reason}")
 CONVERSION = KafkaError(422, 42203, "Conversion error: record {number}: {reason}.")
 UNEXPECTED = KafkaError(500, 50001, "Unexpected error; the gateway's log says more.")
 LOG_ERROR = KafkaError(500, 50002, "Kafka error: {reason}")

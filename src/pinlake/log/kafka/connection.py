@@ -24,7 +24,9 @@ USER = "sasl.username"
 _AS_A_WORD = ("%s", r"(?<!\w)%s(?!\w)")
 """Secrets are masked wherever they stand; a user called ``all`` not within other words."""
 
-_SHOWN = re.compile(r"(security\.protocol|.*\.mechanisms?|.*\.(ms|bytes|kbytes|messages))\Z")
+_SHOWN = re.compile(
+    r"(security\.protocol|topics\.regex|.*\.mechanisms?|.*\.(ms|bytes|kbytes|messages))\Z"
+)
 _OURS = frozenset(
     {"acks", "enable.idempotence", "request.required.acks", "bootstrap.servers", "group.id"}
     | {"enable.auto.commit", "isolation.level", "auto.offset.reset", "enable.partition.eof"}
@@ -58,6 +60,11 @@ _PRODUCING = re.compile(r"(linger|delivery|message\.timeout|queue\.buffering|bat
 _CONSUMING = re.compile(r"(fetch|queued|max\.partition|check\.crcs)")
 
 
+TOPICS = "topics.regex"
+INTERNAL = "__"
+"""How the names of Kafka's own topics begin."""
+
+
 class Connection(msgspec.Struct, frozen=True):
     """A cluster's addresses and the user's settings, by librdkafka's own names."""
 
@@ -81,16 +88,26 @@ class Connection(msgspec.Struct, frozen=True):
         """Return the configuration of a client that asks and makes."""
         return self._made({}, re.compile(f"{_CONSUMING.pattern}|{_PRODUCING.pattern}"))
 
+    def takes(self, name: str) -> bool:
+        """Tell whether a topic is one of ours: not Kafka's own, and named by ``topics.regex``.
+
+        Matched as Kafka Connect does: the whole name.
+        """
+        wanted = self.settings.get(TOPICS, ".*")
+        return not name.startswith(INTERNAL) and re.fullmatch(wanted, name) is not None
+
     def masked(self, text: object) -> str:
         """Return a text without any value of the settings that is not known to be harmless."""
         shown = str(text)
-        for name, value in self.settings.items():
+        longest = sorted(self.settings.items(), key=lambda item: (item[0] == USER, -len(item[1])))
+        for name, value in longest:  # the user's name may stand in the password
             if value and not is_shown(name):
                 shown = re.sub(_AS_A_WORD[name == USER] % re.escape(value), "***", shown)
         return shown
 
     def _made(self, own: Mapping[str, Any], others: re.Pattern[str]) -> dict[str, Any]:
         given = {key: value for key, value in self.settings.items() if not others.match(key)}
+        given.pop(TOPICS, None)
         made = {"bootstrap.servers": self.servers, **own, **given}
         return signed_in(made) | {"logger": _log_of(self), "error_cb": self.heard.hear}
 
@@ -115,12 +132,23 @@ def connection(url: str, settings: Mapping[str, str]) -> Connection:
             raise SettingInvalid(
                 where="settings", name=f"kafka.{name}", value=settings[name], reason=reason
             )
+    _check_regex(settings.get(TOPICS, ""))
     _check_installed()
     return Connection(servers, dict(settings))
 
 
 def _hidden(url: str) -> str:
     return re.sub(r"//.*@", "//***@", url)
+
+
+def _check_regex(text: str) -> None:
+    try:
+        re.compile(text)
+    except re.error as error:
+        reason = f"it is no regular expression ({error})"
+        raise SettingInvalid(
+            where="settings", name=f"kafka.{TOPICS}", value=text, reason=reason
+        ) from error
 
 
 def _check_installed() -> None:

@@ -11,7 +11,14 @@ from typing import Any
 from confluent_kafka import KafkaError, KafkaException, Producer
 from confluent_kafka.admin import NewPartitions, NewTopic
 
-from pinlake.errors import LogCannot, LogClosed, PinlakeError, RecordTooLarge, TopicUnknown
+from pinlake.errors import (
+    LogCannot,
+    LogClosed,
+    PinlakeError,
+    RecordTooLarge,
+    TopicNotTaken,
+    TopicUnknown,
+)
 from pinlake.log import waiting
 from pinlake.log.base import (
     Append,
@@ -74,6 +81,8 @@ class KafkaLog(KafkaLogReader):
         """Create a topic with as many replicas as the cluster's default; raise TopicExists."""
         self._check_open()
         self._check_plain(name, partitions, attributes)
+        if not self._is_ours(name.name):
+            raise TopicNotTaken(name=name.name)
         made = NewTopic(name.name, len(partitions), -1)
         with self._told(name):
             asked = self._admin.create_topics([made], operation_timeout=self._seconds)

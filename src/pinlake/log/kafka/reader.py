@@ -28,7 +28,6 @@ CURSORS = 8
 
 ATTEMPTS = 3
 MOVING_SECONDS = 0.05
-INTERNAL = "__"
 
 _EARLIEST, _LATEST = OffsetSpec.earliest(), OffsetSpec.latest()
 
@@ -59,7 +58,7 @@ class KafkaLogReader:
         return f"kafka:{self._cluster}:{topic.topic_id}"
 
     def names(self, kind: str) -> list[str]:
-        """Return the names of all topics, sorted: neither Kafka's own nor such as ours cannot be.
+        """Return the names of our topics, sorted: not Kafka's own, nor those topics.regex omits.
 
         There are no streams in Kafka.
         """
@@ -68,7 +67,7 @@ class KafkaLogReader:
             return []
         with self._told():
             found = self._admin.list_topics(timeout=self._seconds).topics
-        return sorted(n for n in found if is_topic_name(n) and not n.startswith(INTERNAL))
+        return sorted(filter(self._is_ours, found))
 
     def describe(self, name: LogName) -> TopicState:
         """Return the state of a topic, or raise TopicUnknown. Kafka does not tell ``created``."""
@@ -115,6 +114,9 @@ class KafkaLogReader:
             while self._cursors:
                 self._cursors.popitem()[1].close()
 
+    def _is_ours(self, name: str) -> bool:
+        return is_topic_name(name) and self._connection.takes(name)
+
     def _told(self, name: LogName | None = None) -> AbstractContextManager[None]:
         return told(self._connection, name, self._admin)
 
@@ -125,7 +127,7 @@ class KafkaLogReader:
     def _topic(self, name: LogName) -> Any:
         """Return what the cluster tells of a topic, or raise TopicUnknown."""
         self._check_open()
-        if name.kind is not Kind.TOPIC or not is_topic_name(name.name):
+        if name.kind is not Kind.TOPIC or not self._is_ours(name.name):
             raise TopicUnknown(kind=name.kind.value, name=name.name)
         with self._told(name):
             wanted = TopicCollection([name.name])

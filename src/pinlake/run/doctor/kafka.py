@@ -143,7 +143,7 @@ def _exchanged(reader: LogReader, stage: str, name: str, log_id: str) -> Iterato
         what = f"{name}, which {stage} has read, is not in the cluster"
         do = (
             "deleted: what was not read of it is lost, what was read is in the lake; if it is "
-            "there, grant Describe on it to the user of [kafka]"
+            "there, grant Describe on it to the user of [kafka], and see to topics.regex there"
         )
         yield Finding("warning", "", what, do)
         return
