@@ -222,6 +222,7 @@ def test_partitions_that_are_added_underneath_are_posted_to_and_read(in_kafka, t
     assert {place: found[place] for place in acknowledged} == acknowledged
 
 
+@pytest.mark.slow
 def test_records_that_kafka_forgot_unread_stop_a_stage_until_the_loss_is_accepted(
     in_kafka, tmp_path
 ):

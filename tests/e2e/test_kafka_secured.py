@@ -146,6 +146,7 @@ def test_who_is_not_let_in_is_told_why_and_what_to_do(broker, home, tmp_path):
             assert environment["PINLAKE_KAFKA_SASL_PASSWORD"] not in text
 
 
+@pytest.mark.slow
 def test_a_right_that_is_missing_is_named(broker, home):
     reading = signed_in(broker, "reading", READING)
     with Gateway(home, environment=reading) as gateway:
