@@ -12,6 +12,7 @@ import contextlib
 import os
 import platform
 import signal
+import socket
 import statistics
 import subprocess
 import sys
@@ -24,32 +25,61 @@ from pathlib import Path
 import gateway
 import hundreds
 
+from pinlake.log.base import Log
+
 ROOT = Path(__file__).parents[1]
-PORT = 29092
-URL = f"kafka://127.0.0.1:{PORT}"
+BROKER_SECONDS = 60
 
 
 @contextlib.contextmanager
-def broker(folder: Path) -> Iterator[None]:
-    """Run a broker with one topic of one partition."""
-    from pinlake.log.open import open_log
-    from pinlake.record import topic
-
-    command = [str(ROOT / "script/kafka"), "--port", str(PORT), "--data", str(folder / "kafka")]
+def broker(folder: Path) -> Iterator[str]:
+    """Run a broker with one topic of one partition on free ports, and give its address."""
+    port, controller = free_ports(2)
+    command = [str(ROOT / "script/kafka"), "--port", str(port), "--controller-port"]
+    command += [str(controller), "--data", str(folder / "kafka")]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
         try:
-            time.sleep(8)
-            with contextlib.closing(open_log(URL)) as log:
-                log.create(topic("benchmark"))
-            yield
+            make_topic(f"127.0.0.1:{port}")
+            yield f"127.0.0.1:{port}"
         finally:
             server.kill()
 
 
+def free_ports(count: int) -> list[int]:
+    with contextlib.ExitStack() as held:
+        listening = [held.enter_context(socket.socket()) for _ in range(count)]
+        for each in listening:
+            each.bind(("127.0.0.1", 0))
+        return [each.getsockname()[1] for each in listening]
+
+
+def make_topic(servers: str) -> None:
+    """Make the topic, as soon as the broker lets us."""
+    from pinlake.log.open import open_log
+
+    due = time.monotonic() + BROKER_SECONDS
+    with contextlib.closing(open_log(f"kafka://{servers}")) as log:
+        while not is_made(log):
+            assert time.monotonic() < due, "the broker does not answer"
+
+
+def is_made(log: Log) -> bool:
+    from pinlake.errors import LogUnreachable, TopicExists
+    from pinlake.record import topic
+
+    try:
+        log.create(topic("benchmark"))
+    except LogUnreachable:
+        return False
+    except TopicExists:  # a try that was answered too late
+        pass
+    return True
+
+
 @contextlib.contextmanager
-def served(folder: Path) -> Iterator[gateway.Gateway]:
+def served(folder: Path, servers: str) -> Iterator[gateway.Gateway]:
     """Run the gateway over the broker in a process of its own."""
-    command = [sys.executable, __file__, "--serve", "--folder", str(folder)]
+    command = [sys.executable, __file__, "--serve", servers, "--folder", str(folder)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         try:
@@ -59,16 +89,16 @@ def served(folder: Path) -> Iterator[gateway.Gateway]:
             process.send_signal(signal.SIGTERM)
 
 
-def serve(folder: Path) -> None:
+def serve(folder: Path, servers: str) -> None:
     from pinlake.gateway import serve as product
     from pinlake.settings import Home, Settings
 
-    home = Home(folder / "home", Settings(topics=URL))
+    home = Home(folder / "home", Settings(topics=f"kafka://{servers}"))
     product.serve(home, host="127.0.0.1", port=0, announce=partial(print, flush=True))
 
 
-def bare(seconds: float) -> tuple[float, float]:
-    command = [sys.executable, str(ROOT / "benchmarks/baseline_kafka.py"), f"127.0.0.1:{PORT}"]
+def bare(servers: str, seconds: float) -> tuple[float, float]:
+    command = [sys.executable, str(ROOT / "benchmarks/baseline_kafka.py"), servers]
     done = subprocess.run([*command, str(seconds)], capture_output=True, text=True, check=True)
     per_second, processor = done.stdout.split()
     return float(per_second), float(processor)
@@ -85,9 +115,9 @@ def ask(at: gateway.Gateway, body: bytes, clients: int, seconds: float) -> tuple
 
 
 def compare(folder: Path, seconds: float, rounds: int) -> None:
-    with broker(folder), served(folder) as at:
+    with broker(folder) as servers, served(folder, servers) as at:
         for _ in range(rounds):
-            loop, loop_us = bare(seconds)
+            loop, loop_us = bare(servers, seconds)
             many, many_us, median, p99 = ask(at, hundreds.BODY, 64, seconds)
             print(
                 f"bare loop {loop:9,.0f} records/s {loop_us:6.2f} µs; gateway, requests of 100: "
@@ -108,11 +138,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=5.0)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--serve", metavar="SERVERS", help=argparse.SUPPRESS)
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.serve:
-        serve(given.folder)
+        serve(given.folder, given.serve)
         return
     print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}")
     with tempfile.TemporaryDirectory(dir=".") as folder:

@@ -147,12 +147,39 @@ class StreamsBusy(LogFailed):
     """
 
 
+class LogSignInRefused(LogUnreachable):
+    """Kafka at {servers} does not let us sign in: {reason}. See to sasl.mechanism, sasl.username
+    and sasl.password (PINLAKE_KAFKA_SASL_PASSWORD) of [kafka]; what was not acknowledged may be
+    sent again.
+    """
+
+
+class LogUntrusted(LogUnreachable):
+    """Kafka at {servers} and we do not trust each other: {reason}. Its certificate has expired, or
+    is for another name, or its authority is not in ssl.ca.location of [kafka] (`pinlake doctor`
+    tells which); what was not acknowledged may be sent again.
+    """
+
+
+class LogForbidden(LogFailed):
+    """Kafka at {servers} forbids this for {what}: {reason}. Grant the user of [kafka] what it needs
+    by an ACL: Describe and Write for the gateway (and Create, unless gateway.auto_create_topics
+    is false), Describe and Read for the stages; `pinlake doctor` tells which is missing.
+    """
+
+
 class LogCannot(PinlakeError):
     """Kafka cannot {what}: {do}."""
 
 
 class KinesisCannot(LogCannot):
     """Kinesis cannot {what}: {do}."""
+
+
+class TopicNotTaken(PinlakeError):
+    """Topic {name!r} is not taken here: topics.regex of [kafka] names those that are, and names
+    that begin with __ are Kafka's own.
+    """
 
 
 class RecordTooLarge(PinlakeError):
@@ -168,9 +195,11 @@ class ExtraMissing(PinlakeError):
 class RecordsGone(PinlakeError):
     """{partition} was read up to position {after}, and in the log it begins at {beginning} now:
     {count} records, positions {first} to {last}, are gone unread.
-    Bring the log back from a copy, or rebuild the table from what is left
-    (`pinlake doctor --deep` says how).
+    Bring the log back from a copy, or go on without them: run the stage once by hand
+    with --once --accept-loss.
     """
+
+    last: int
 
 
 class RecordsTrimmed(RecordsGone):

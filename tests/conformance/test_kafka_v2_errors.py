@@ -3,7 +3,13 @@
 import pytest
 
 from gateway_server import JSON_V2, FailingLog, serving
-from pinlake.errors import PinlakeError, RecordTooLarge, TopicUnknown
+from pinlake.errors import (
+    LogForbidden,
+    PinlakeError,
+    RecordTooLarge,
+    TopicNotTaken,
+    TopicUnknown,
+)
 from pinlake.gateway.kafka import errors as kafka_errors
 from pinlake.gateway.kafka.errors import KafkaError
 from pinlake.log.memory import MemoryLog
@@ -35,6 +41,20 @@ class NarrowLog(MemoryLog):
 
     def submit(self, appends, done):
         done(None, RecordTooLarge(name="t", reason="as the broker says"))
+
+
+class ForbiddingLog(MemoryLog):
+    """A log whose broker grants no right to write; the broker's part is in test_kafka_secured."""
+
+    def submit(self, appends, done):
+        done(None, LogForbidden(servers="host:9092", what="topic t", reason="as the broker says"))
+
+
+class ChoosyLog(MemoryLog):
+    """A log of some of a cluster's topics."""
+
+    def create(self, name, *_):
+        raise TopicNotTaken(name=name.name)
 
 
 class ForgetfulLog(MemoryLog):
@@ -81,6 +101,8 @@ ROWS = {
     ),
     "NO_RECORDS": (MemoryLog, {}, "POST", "/topics/t", {**SENT, "data": "{}"}),
     "TOPIC_INVALID": (MemoryLog, {}, "POST", "/topics/a:b", SENT),
+    "TOPIC_NOT_TAKEN": (ChoosyLog, {}, "POST", "/topics/t", SENT),
+    "FORBIDDEN": (ForbiddingLog, {}, "POST", "/topics/t", SENT),
     "CONVERSION": (
         MemoryLog,
         {},

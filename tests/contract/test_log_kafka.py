@@ -15,6 +15,7 @@ from pinlake.errors import (
     LogUnreachable,
     RecordTooLarge,
     SettingInvalid,
+    TopicNotTaken,
     TopicUnknown,
 )
 from pinlake.log.base import Append, PartitionSpec
@@ -151,6 +152,61 @@ def test_a_record_that_is_too_large_is_refused_with_all_of_its_request(log, read
         log.append(FIRST, [Record(b"small"), Record(b"x" * 2_000_000)])
     assert len(reader.read(FIRST, None, EVERYTHING)) == 0
     assert log.append(FIRST, [Record(b"next")]) == [0]
+
+
+@pytest.mark.usefixtures("log")
+def test_each_record_is_told_its_own_position_though_others_produce_meanwhile(kafka, reader):
+    from confluent_kafka import Producer
+
+    other, scattered = Producer({"bootstrap.servers": kafka.servers, "linger.ms": 0}), False
+    alone = {"batch.num.messages": "1", "linger.ms": "0"}  # each record its own batch
+    told = {}
+    with closing(open_log(kafka.url, kafka=alone)) as slow:
+        for turn in range(200):
+            for _ in range(50):
+                other.produce("pins", b"other", partition=0)
+            values = [b"%d %d" % (turn, number) for number in range(50)]
+            positions = slow.append(FIRST, [Record(each) for each in values])
+            other.poll(0)
+            told |= dict(zip(positions, values, strict=True))
+            scattered = scattered or positions[-1] - positions[0] >= 50
+            if scattered:
+                break
+    other.flush()
+    assert scattered
+    batch = reader.read(FIRST, None, EVERYTHING)
+    stored = dict(zip(batch.positions, batch.values.values(), strict=True))
+    assert {position: stored[position] for position in told} == told
+
+
+def test_topics_of_others_are_not_there_where_a_regex_names_ours(kafka, log):
+    log.create(topic("others"))
+    with closing(open_log(kafka.url, kafka={"topics.regex": "pin.|mine"})) as ours:
+        assert ours.names("topic") == ["pins"]
+        assert ours.append(FIRST, [Record(b"x")]) == [0]
+        for call in (ours.log_id, ours.describe, ours.delete):
+            with pytest.raises(TopicUnknown):
+                call(topic("others"))
+        with pytest.raises(TopicUnknown):
+            ours.append(Partition(topic("others"), 0), [Record(b"x")])
+        for name in ("others", "mined", "__mine"):
+            with pytest.raises(TopicNotTaken, match=r"topics\.regex"):
+                ours.create(topic(name))
+        ours.create(topic("mine"))
+    assert log.names("topic") == ["mine", "others", "pins"]
+
+
+@pytest.mark.usefixtures("log")
+def test_kafkas_own_topics_are_none_of_ours(kafka, log):
+    from confluent_kafka import Consumer, TopicPartition
+
+    group = Consumer({"bootstrap.servers": kafka.servers, "group.id": "other"})
+    group.commit(offsets=[TopicPartition("pins", 0, 0)], asynchronous=False)
+    group.close()
+    assert "__consumer_offsets" in kafka.admin().list_topics(timeout=10).topics
+    assert log.names("topic") == ["pins"]
+    with pytest.raises(TopicUnknown):
+        log.append(Partition(topic("__consumer_offsets"), 0), [Record(b"x")])
 
 
 def test_a_full_queue_refuses_whole_requests_and_takes_more_later(kafka, log):

@@ -13,16 +13,19 @@ ROOT = Path(__file__).parents[2]
 
 
 class Broker:
-    """One KRaft broker on free loopback ports that stay the same over its restarts."""
+    """One KRaft broker on free loopback ports that stay the same over its restarts.
 
-    def __init__(self, folder):
+    Its ``properties`` win over those of script/kafka; ``data`` is where its records are.
+    """
+
+    def __init__(self, folder, data=None):
         require(shutil.which("java"), "there is no Java for Kafka")
         fetched = subprocess.run(
             [ROOT / "script/kafka", "--fetch"], capture_output=True, text=True, check=False
         )
         require(fetched.returncode == 0, f"Kafka could not be fetched: {fetched.stderr[-200:]}")
-        self.folder = folder
-        self.port, self._controller = _free_ports(2)
+        self.folder, self.data, self.properties = folder, data or folder / "data", {}
+        self.port, self.controller = free_ports(2)
         self.servers = f"127.0.0.1:{self.port}"
         self.url = f"kafka://{self.servers}"
         self._server = None
@@ -30,10 +33,12 @@ class Broker:
     def start(self):
         """Start it, and return once it answers."""
         self.folder.mkdir(parents=True, exist_ok=True)
+        config = self.folder / "config"
+        config.write_text("".join(f"{name}={each}\n" for name, each in self.properties.items()))
         with (self.folder / "out").open("ab") as out:
             self._server = subprocess.Popen(
-                [ROOT / "script/kafka", "--port", str(self.port),
-                 "--controller-port", str(self._controller), "--data", self.folder / "data"],
+                [ROOT / "script/kafka", "--port", str(self.port), "--controller-port",
+                 str(self.controller), "--data", self.data, "--config", config],
                 stdout=out, stderr=out,
             )  # fmt: skip
         self._await()
@@ -43,6 +48,10 @@ class Broker:
         """End it as kill -9 does."""
         self._server.kill()
         self._server.wait(30)
+
+    def died(self):
+        """Tell whether it has ended by itself."""
+        return self._server.poll() is not None
 
     def forget_topics(self):
         """Delete every topic."""
@@ -71,7 +80,7 @@ class Broker:
         return (self.folder / "out").read_text()[-2000:]
 
 
-def _free_ports(count):
+def free_ports(count):
     sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
     ports = [each.getsockname()[1] for each in sockets]
     for each in sockets:

@@ -65,6 +65,17 @@ def test_what_exactly_once_depends_on_cannot_be_set(name):
         connection(URL, {name: "0"})
 
 
+def test_a_regex_of_topics_that_is_none_is_refused():
+    with pytest.raises(SettingInvalid, match="regular expression"):
+        connection(URL, {"topics.regex": "("})
+
+
+def test_a_users_name_is_masked_as_a_word_and_a_password_everywhere():
+    held = connection(URL, {"sasl.username": "all", "sasl.password": "all-s3cret"})
+    assert held.masked("install for all: xall-s3crety") == "install for ***: x***y"
+    assert held.masked("all-s3cret") == "***"
+
+
 def test_a_password_in_the_url_is_refused_unshown():
     with pytest.raises(SettingInvalid) as caught:
         connection("kafka://me:s3cret@host:9092", {})

@@ -34,10 +34,20 @@ ConnectorOption = Annotated[
 ]
 
 
+LossOption = Annotated[
+    bool,
+    typer.Option(
+        "--accept-loss",
+        help="With --once: go on behind records that the log has forgotten unread.",
+    ),
+]
+
+
 @commands.command()
 def sink(
     connector: ConnectorOption = None,
     once: OnceOption = False,
+    accept_loss: LossOption = False,
     home: HomeOption = None,
     dataset: DatasetOption = None,
     json: JsonOption = False,
@@ -46,7 +56,7 @@ def sink(
 
     Example: `pinlake sink --once`
     """
-    _stage("sink", home, dataset, None, once, json, connector)
+    _stage("sink", home, dataset, None, once, json, connector, accept_loss=accept_loss)
 
 
 @commands.command()
@@ -82,6 +92,7 @@ def clean(
 @commands.command()
 def stream(
     once: OnceOption = False,
+    accept_loss: LossOption = False,
     home: HomeOption = None,
     dataset: DatasetOption = None,
     json: JsonOption = False,
@@ -90,7 +101,7 @@ def stream(
 
     Example: `pinlake stream`
     """
-    _stage("stream", home, dataset, None, once, json)
+    _stage("stream", home, dataset, None, once, json, accept_loss=accept_loss)
 
 
 def _stage(
@@ -101,10 +112,14 @@ def _stage(
     once: bool,
     json: bool,
     connector: Path | None = None,
+    *,
+    accept_loss: bool = False,
 ) -> None:
     from pinlake.run.present import Presenter
     from pinlake.stage.loop import run_stage
 
+    if accept_loss and not once:
+        raise typer.BadParameter("--accept-loss is for one run: add --once")
     at, held = opened(home, dataset, create=True)
     if connector is not None:
         at = at.with_connector(connector)
@@ -112,7 +127,14 @@ def _stage(
         _tell_of_keys(at)
     presenter = Presenter(json=json)
     report = run_stage(
-        name, at, held, table=table, once=once, stop=stop_on_signals(), report=presenter.event
+        name,
+        at,
+        held,
+        table=table,
+        once=once,
+        stop=stop_on_signals(),
+        report=presenter.event,
+        accept_loss=accept_loss,
     )
     presenter.report(report)
 

@@ -87,18 +87,22 @@ class ProtocolModule(Protocol):
         ...
 
 
+STATE_MS = 300_000
+"""As Kafka's own clients do (``metadata.max.age.ms``)."""
+
+
 class Context:
     """What handlers need: the log, the settings, the clock (milliseconds since the epoch).
 
     Belongs to one event loop. Topics' states are kept, so that a put asks no
-    disk; they change through this context alone, for a log has one writer.
+    disk; they change through this context alone, for the embedded log has one writer.
     ``stored`` counts acknowledged records, ``failures`` appends that the log
     could not store, ``failed_at`` is when that was where none was stored since.
     """
 
     def __init__(self, log: Log, settings: Settings, clock: Callable[[], int]) -> None:
         self.log, self.settings, self.clock = log, settings, clock
-        self._states: dict[LogName, TopicState] = {}
+        self._states: dict[LogName, tuple[int, TopicState]] = {}
         self.stored = dict.fromkeys(Kind, 0)
         self.failures = 0
         self.failed_at: int | None = None
@@ -121,10 +125,17 @@ class Context:
         return future
 
     async def state(self, name: LogName) -> TopicState:
-        """Return a topic's state from memory (its ends are old), or raise TopicUnknown."""
-        state = self._states.get(name)
-        if state is None:
-            state = self._states[name] = await self.current(name)
+        """Return a topic's state from memory (its ends are old), or raise TopicUnknown.
+
+        It is asked again every few minutes, for in Kafka others add partitions.
+        """
+        kept_at, state = self._states.get(name, (0, None))
+        if state is None or abs(self.clock() - kept_at) > STATE_MS:
+            state = self._keep(name, await self.current(name))
+        return state
+
+    def _keep(self, name: LogName, state: TopicState) -> TopicState:
+        self._states[name] = self.clock(), state
         return state
 
     def forget(self, name: LogName) -> None:
@@ -151,9 +162,9 @@ class Context:
         self, name: LogName, partitions: Sequence[PartitionSpec], attributes: Attributes
     ) -> TopicState:
         """Make a topic or stream durably, or raise TopicExists."""
-        state = await asyncio.to_thread(self.log.create, name, partitions, attributes)
-        self._states[name] = state
-        return state
+        return self._keep(
+            name, await asyncio.to_thread(self.log.create, name, partitions, attributes)
+        )
 
     async def delete(self, name: LogName) -> None:
         """Delete a topic or stream durably, or raise TopicUnknown."""
@@ -165,8 +176,7 @@ class Context:
         """Change a topic as the log's ``alter`` does, and return its state."""
         self._states.pop(name, None)
         state = await asyncio.to_thread(partial(self.log.alter, name, **changes))
-        self._states[name] = state
-        return state
+        return self._keep(name, state)
 
     def _submit(self) -> None:
         """Hand the log what one turn of the loop asked for: woken once, it commits it as one."""

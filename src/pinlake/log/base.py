@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 import msgspec
 
@@ -85,7 +85,30 @@ class Append(msgspec.Struct, frozen=True):
 
 
 Done = Callable[[list[Position] | None, Exception | None], None]
-"""Called once, on any thread: the first position of each Append in order, or the error."""
+"""Called once, on any thread: the first position of each Append in order, or the error.
+
+``positions_of`` tells those behind it.
+"""
+
+
+class Scattered(int):
+    """The first position of an append that others wrote between: ``positions`` has each record's.
+
+    Only where a log has several writers, as Kafka does.
+    """
+
+    positions: Sequence[Position]
+
+    def __new__(cls, positions: Sequence[Position]) -> Self:
+        """Return the first of some positions, which ascend, with all of them."""
+        made = super().__new__(cls, positions[0])
+        made.positions = positions
+        return made
+
+
+def positions_of(first: Position, count: int) -> Sequence[Position]:
+    """Return the position of each record of an append, by that of the first."""
+    return first.positions if isinstance(first, Scattered) else range(first, first + count)
 
 
 class Column(msgspec.Struct, frozen=True):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pinlake.errors import RecordsGone
 from pinlake.log.base import Batch, LogReader, Position, is_untold
 from pinlake.record import Partition
+from pinlake.telemetry import logger
 
 
 def read_on(
@@ -21,6 +22,18 @@ def read_on(
     if not len(batch) or batch.positions[0] > after + 1:
         check_kept(log, partition, after)
     return batch
+
+
+def beyond_loss(log: LogReader, partition: Partition, after: Position | None) -> Position | None:
+    """Return from where a reader that accepts its loss goes on; what is lost is an event."""
+    if after is None:
+        return None
+    try:
+        check_kept(log, partition, after)
+    except RecordsGone as gone:
+        logger("log").warning("loss_accepted", reason=str(gone))
+        return gone.last
+    return after
 
 
 def check_kept(log: LogReader, partition: Partition, after: Position) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 
-from pinlake.log.base import Append, Done, Position
+from pinlake.log.base import Append, Done, Position, positions_of
 from pinlake.record import Partition, Record
 from pinlake.telemetry import logger
 
@@ -18,8 +18,7 @@ def append(submit: Submit, partition: Partition, records: Sequence[Record]) -> l
     """Submit, wait for the sync, and return the position of each record."""
     future: Future[list[Position]] = Future()
     submit([Append(partition, records)], settle(future))
-    first = future.result()[0]
-    return list(range(first, first + len(records)))
+    return list(positions_of(future.result()[0], len(records)))
 
 
 def settle(future: Future[list[Position]]) -> Done:

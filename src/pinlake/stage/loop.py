@@ -98,12 +98,14 @@ def run_stage(
     once: bool,
     stop: threading.Event,
     report: Report = lambda _event: None,
+    accept_loss: bool = False,
 ) -> StageReport:
     """Run a stage over its tables (or one): once to what is there now, or until ``stop``.
 
     For ever, it waits for the log, finds tables as they come, and a table that
     fails is tried again with growing pauses while the others go on. Once, the
-    others are finished first, then the first table's error is raised.
+    others are finished first, then the first table's error is raised. With
+    ``accept_loss`` it goes on behind records that the log forgot unread.
     """
     url = log_url(stage, home)
     if url and not wait_for_log(url, stop, once=once):
@@ -111,7 +113,7 @@ def run_stage(
             check_not_lost(stage, home, url)
         return StageReport(stage)
     with (
-        open_crew(stage, home, dataset, table) as (lake, crew),
+        open_crew(stage, home, dataset, table, accept_loss=accept_loss) as (lake, crew),
         Loop(stage, lake, report, _keeper(lake, home, dataset)) as loop,
     ):
         if once:
@@ -135,6 +137,7 @@ class Loop:
         self._stage, self._lake, self._tell = stage, lake, tell
         self._keeper = keeper
         self._turns: dict[str, Turn] = {}
+        self._said = ""
 
     def __enter__(self) -> Self:
         return self
@@ -172,12 +175,19 @@ class Loop:
                 turn.ended(error)
 
     def _discovered(self, crew: Crew) -> Sequence[Planner]:
-        """Return the planners; where looking for tables fails, those that are known."""
+        """Return the planners; where looking for tables fails, those that are known.
+
+        One error is told once, however long it stays.
+        """
         try:
-            return crew.planners()
+            found = crew.planners()
         except (PinlakeError, OSError) as error:
-            logger("stage").error("discovery_failed", stage=self._stage, error=str(error))
+            if str(error) != self._said:
+                logger("stage").error("discovery_failed", stage=self._stage, error=str(error))
+            self._said = str(error)
             return [turn.worker.planner for turn in self._turns.values()]
+        self._said = ""
+        return found
 
     def _turn(self, planner: Planner) -> Turn:
         if planner.name not in self._turns:

@@ -12,7 +12,7 @@ from pinlake.lake.naming import ObjectKey
 from pinlake.lake.progress import Plan, Range
 from pinlake.lake.store import Lake
 from pinlake.log.base import Batch, LogReader, Position
-from pinlake.log.reading import read_on
+from pinlake.log.reading import beyond_loss, read_on
 from pinlake.record import Kind, LogName, Partition, topic
 from pinlake.stage.connector.configuration import Connector
 from pinlake.stage.partitioner import Default, Tag
@@ -24,7 +24,7 @@ from pinlake.stage.rotation import (
     rotation_due,
     scheduled,
 )
-from pinlake.stage.worker import Planned, Wanted, Work, check_log, everything
+from pinlake.stage.worker import Planned, Wanted, Work, check_log, everything, identity
 from pinlake.telemetry import logger
 
 READ_BYTES = 8 * 1024 * 1024
@@ -40,11 +40,13 @@ class Sink:
         connector: Connector,
         wanted: Wanted = everything,
         *,
+        accept_loss: bool = False,
         clock: Callable[[], float] = time.monotonic,
         wall: Callable[[], float] = time.time,
     ) -> None:
         self._lake, self._log, self._connector = lake, log, connector
         self._wanted, self._clock, self._wall = wanted, clock, wall
+        self._accept_loss = accept_loss
         self._planners: dict[str, TopicPlanner] = {}
 
     def planners(self) -> Sequence[TopicPlanner]:
@@ -53,7 +55,13 @@ class Sink:
             wanted = self._wanted(name) and self._connector.takes(name)
             if name not in self._planners and wanted:
                 self._planners[name] = TopicPlanner(
-                    self._lake, self._log, name, self._connector, clock=self._clock, wall=self._wall
+                    self._lake,
+                    self._log,
+                    name,
+                    self._connector,
+                    accept_loss=self._accept_loss,
+                    clock=self._clock,
+                    wall=self._wall,
                 )
         return list(self._planners.values())
 
@@ -70,15 +78,17 @@ class TopicPlanner:
         name: str,
         connector: Connector,
         *,
+        accept_loss: bool,
         clock: Callable[[], float],
         wall: Callable[[], float],
     ) -> None:
-        self.name = name
+        self.name, self._accept_loss = name, accept_loss
         self._lake, self._log, self._connector = lake, log, connector
         self._rotation, self._clock, self._wall = connector.rotation, clock, wall
         self._topic: LogName = topic(name)
         self._open: dict[int, OpenObject] = {}
         self._ends: dict[int, Position] | None = None
+        self._measured_of: str | None = None
 
     def fix_end(self) -> None:
         """Take what the topic holds now, and close every object at that end."""
@@ -86,6 +96,8 @@ class TopicPlanner:
 
     def next(self, latest: Plan | None) -> Planned | None:
         """Return the plan of the objects that are due by size, bytes or age."""
+        if self._measured_of is None:
+            self._measured_of = identity(self._log, self._topic)
         now, wall = self._clock(), int(self._wall() * 1000)
         due = {
             number: each
@@ -96,6 +108,8 @@ class TopicPlanner:
         if not due:
             return None
         log_id = check_log(self._log, self._topic, self, self.name, latest)
+        if log_id != self._measured_of:
+            return self._measured_again(latest, log_id)
         self._check_way(latest, due)
         objects.add_root(self._lake, self._connector.naming.root)
         return Planned(self._plan(latest, due, log_id), more=True)
@@ -107,6 +121,15 @@ class TopicPlanner:
         written = _Written(self._lake, self._log, self._topic, plan)
         rows = sum(written.put(key, stop) for key, stop in _ends(plan) if str(key) in missing)
         return Work(plan.number, rows=rows, objects=len(missing), found_done=not missing)
+
+    def _measured_again(self, latest: Plan | None, log_id: str) -> Planned | None:
+        """Measure anew: the topic was deleted and made again before anything of it was planned."""
+        logger("stage").warning("topic_exchanged", stage="sink", topic=self.name, found=log_id)
+        self._open.clear()
+        self._measured_of = log_id
+        if self._ends is not None:
+            self.fix_end()
+        return self.next(latest)
 
     def _check_way(self, latest: Plan | None, due: dict[int, OpenObject]) -> None:
         """Refuse to begin a partition of which there are objects that no plan of ours made."""
@@ -121,8 +144,15 @@ class TopicPlanner:
         try:
             state = self._log.describe(self._topic)
         except TopicUnknown:
+            self._forget()
             return {}
         return {each.number: each.end - 1 for each in state.partitions if each.end > each.beginning}
+
+    def _forget(self) -> None:
+        """Take note that the topic is gone: what was measured of it is, too."""
+        if self._open:
+            logger("stage").warning("topic_gone", stage="sink", topic=self.name)
+        self._open.clear()
 
     def _measured(self, latest: Plan | None, now: float, wall: int) -> dict[int, OpenObject]:
         """Bring the open objects up to the log's end or to being full."""
@@ -130,6 +160,8 @@ class TopicPlanner:
         for number, end in ends.items():
             partition = Partition(self._topic, number)
             after = _after(latest, partition)
+            if self._accept_loss:
+                after = beyond_loss(self._log, partition, after)
             known = self._open.get(number)
             if known is None or known.after != after:
                 known = OpenObject(after)

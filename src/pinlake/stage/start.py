@@ -76,7 +76,7 @@ def check_not_lost(stage: str, home: Home, url: str) -> None:
 
 @contextmanager
 def open_crew(
-    stage: str, home: Home, dataset: Dataset, table: str | None
+    stage: str, home: Home, dataset: Dataset, table: str | None, *, accept_loss: bool = False
 ) -> Iterator[tuple[Lake, Crew]]:
     """Open what a stage needs and give it its tables (or one); close all of it at the end."""
     lake, settings = open_lake(home), home.settings
@@ -85,7 +85,9 @@ def open_crew(
         log = opened.enter_context(closing(_log(stage, home))) if log_url(stage, home) else None
         if stage == "sink":
             assert log is not None
-            yield lake, Sink(lake, log, connector_of(settings.sink), _of_table(dataset, wanted))
+            topics = _of_table(dataset, wanted)
+            connector = connector_of(settings.sink)
+            yield lake, Sink(lake, log, connector, topics, accept_loss=accept_loss)
             return
         engine = opened.enter_context(closing(_engine(stage, settings, lake, log, dataset)))
         yield (
@@ -99,6 +101,7 @@ def open_crew(
                 settings=settings,
                 wanted=wanted,
                 source_url=home.source_url,
+                accept_loss=accept_loss,
             ),
         )
 
@@ -117,6 +120,7 @@ def _engine_crew(
     settings: Settings,
     wanted: Wanted,
     source_url: str,
+    accept_loss: bool,
 ) -> Crew:
     if stage == "load":
         return Load(lake, engine, dataset, settings.batch.plan_bytes, wanted, source_url=source_url)
@@ -130,6 +134,7 @@ def _engine_crew(
         settings.stream.plan_bytes,
         wanted,
         topics=settings.stream.topics,
+        accept_loss=accept_loss,
     )
 
 

@@ -10,7 +10,7 @@ from pinlake.engine.routes import Feed, Routes, held, routes
 from pinlake.errors import PartitionGone
 from pinlake.lake.progress import Plan, Range
 from pinlake.log.base import LogReader, PartitionState, Position, is_untold
-from pinlake.log.reading import read_on
+from pinlake.log.reading import beyond_loss, read_on
 from pinlake.record import Kind, Partition
 from pinlake.stage.worker import Planned, Wanted, Work, check_log, everything, work_of
 
@@ -32,9 +32,11 @@ class Stream:
         wanted: Wanted = everything,
         *,
         topics: bool = False,
+        accept_loss: bool = False,
     ) -> None:
         self._log, self._engine, self._dataset = log, engine, dataset
         self._plan_bytes, self._wanted, self._topics = plan_bytes, wanted, topics
+        self._accept_loss = accept_loss
         self._planners: dict[str, StreamPlanner] = {}
 
     def planners(self) -> Sequence[StreamPlanner]:
@@ -48,8 +50,13 @@ class Stream:
     def _of(self, each: Routes) -> StreamPlanner:
         name = each.table.name
         if name not in self._planners:
-            planner = StreamPlanner(self._log, self._engine, each.table, self._plan_bytes)
-            self._planners[name] = planner
+            self._planners[name] = StreamPlanner(
+                self._log,
+                self._engine,
+                each.table,
+                self._plan_bytes,
+                accept_loss=self._accept_loss,
+            )
         return self._planners[name]
 
 
@@ -58,8 +65,16 @@ class StreamPlanner:
 
     stage = "stream"
 
-    def __init__(self, log: LogReader, engine: Engine, table: Table, plan_bytes: int) -> None:
-        self.name = table.name
+    def __init__(
+        self,
+        log: LogReader,
+        engine: Engine,
+        table: Table,
+        plan_bytes: int,
+        *,
+        accept_loss: bool = False,
+    ) -> None:
+        self.name, self._accept_loss = table.name, accept_loss
         self.feeds: tuple[Feed, ...] = ()
         self._log, self._engine, self._table = log, engine, table
         self._plan_bytes = plan_bytes
@@ -136,8 +151,11 @@ class StreamPlanner:
         news: dict[Place, Position | None] = {}
         for place, state in sorted(there.items(), key=lambda each: each[0]):
             planned = done.get(key_of(place))
-            if planned is None or (planned.upto < state.end - 1 and not planned.ended):
-                news[place] = planned.upto if planned else None
+            after = planned.upto if planned else None
+            if self._accept_loss:
+                after = beyond_loss(self._log, Partition(place[0].log_name, place[1]), after)
+            if after is None or (after < state.end - 1 and not (planned and planned.ended)):
+                news[place] = after
         return news
 
     def _fitting(

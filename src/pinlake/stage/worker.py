@@ -9,7 +9,7 @@ from typing import Protocol
 import msgspec
 
 from pinlake.engine.base import Outcome
-from pinlake.errors import LogExchanged, WriterBusy
+from pinlake.errors import LogExchanged, TopicUnknown, WriterBusy
 from pinlake.lake.progress import Plan, Plans
 from pinlake.lake.store import Lake
 from pinlake.log.base import LogReader
@@ -106,6 +106,14 @@ class Worker:
         work = self.planner.run(plan)
         self._settled = True
         return work
+
+
+def identity(log: LogReader, name: LogName) -> str | None:
+    """Return a topic's identity, or None where it is not there."""
+    try:
+        return log.log_id(name)
+    except TopicUnknown:
+        return None
 
 
 def check_log(log: LogReader, name: LogName, planner: Planner, key: str, plan: Plan | None) -> str:

@@ -28,6 +28,7 @@ MALFORMED = KafkaError(400, 400, "{reason}")
 FOREIGN_ORIGIN = KafkaError(
     403, 403, "Forbidden: pages of {origin} may not write here, only pages of this machine."
 )
+FORBIDDEN = KafkaError(403, 40301, "Kafka authorization error: {reason}")
 NO_SUCH_PATH = KafkaError(404, 404, "HTTP 404 Not Found: {path}; /docs lists what there is.")
 TOPIC_NOT_FOUND = KafkaError(404, 40401, "Topic not found.")
 PARTITION_NOT_FOUND = KafkaError(404, 40402, "Partition not found.")
@@ -48,6 +49,7 @@ NO_RECORDS = KafkaError(422, 422, "Payload error: `records` may not be empty.")
 TOPIC_INVALID = KafkaError(
     422, 422, "{topic!r} is no topic name: 1 to 220 of [a-zA-Z0-9._-], not '.' or '..'."
 )
+TOPIC_NOT_TAKEN = KafkaError(422, 422, "{reason}")
 CONVERSION = KafkaError(422, 42203, "Conversion error: record {number}: {reason}.")
 UNEXPECTED = KafkaError(500, 50001, "Unexpected error; the gateway's log says more.")
 LOG_ERROR = KafkaError(500, 50002, "Kafka error: {reason}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 
@@ -15,7 +15,7 @@ from pinlake.gateway.kafka.errors import CONTENT_TYPE, Refused
 from pinlake.gateway.kafka.media import Embedded, embedded_format
 from pinlake.gateway.kafka.names import partition, topic_to_make
 from pinlake.gateway.kafka.partitioner import Partitioner
-from pinlake.log.base import Append, PartitionSpec, TopicState
+from pinlake.log.base import Append, PartitionSpec, Position, TopicState, positions_of
 from pinlake.record import LogName, Partition, Record
 
 NULL = b"null"
@@ -85,13 +85,29 @@ class TopicProducer:
         posted: Sequence[PostedRecord],
         records: Sequence[Record],
     ) -> list[Entry]:
+        try:
+            numbers = await self._numbers(request, name, posted, records)
+        except Refused:
+            numbers = [None]
+        if None in numbers:  # where others may add partitions, what is known may be old
+            self._context.forget(name)
+            numbers = await self._numbers(request, name, posted, records)
+        return await self._append(name, numbers, records)
+
+    async def _numbers(
+        self,
+        request: Request,
+        name: LogName,
+        posted: Sequence[PostedRecord],
+        records: Sequence[Record],
+    ) -> list[int | None]:
+        """Return each record's partition; None where it names one that is not there."""
         state = await self._topic(name)
         fixed = partition(request, state) if "partition" in request.parameters else None
-        numbers = [
+        return [
             self._number(each, record, fixed, len(state.partitions))
             for each, record in zip(posted, records, strict=True)
         ]
-        return await self._append(name, numbers, records)
 
     async def _store_again(
         self,
@@ -134,19 +150,24 @@ class TopicProducer:
                 runs.setdefault(number, []).append(record)
         appends = [Append(Partition(name, number), run) for number, run in runs.items()]
         firsts = await self._context.append(appends) if appends else []
-        return _entries(numbers, dict(zip(runs, firsts, strict=True)))
+        positions = {
+            number: iter(positions_of(first, len(run)))
+            for (number, run), first in zip(runs.items(), firsts, strict=True)
+        }
+        return _entries(numbers, positions)
 
 
-def _entries(numbers: Sequence[int | None], following: dict[int, int]) -> list[Entry]:
-    """Return an entry a record, numbered in each partition from its first position on."""
+def _entries(
+    numbers: Sequence[int | None], positions: Mapping[int, Iterator[Position]]
+) -> list[Entry]:
+    """Return an entry a record, with the next position of its partition."""
     entries = []
     for number in numbers:
         if number is None:
             missing = errors.PARTITION_NOT_FOUND
             entries.append(Entry(None, None, missing.code, missing.message))
         else:
-            entries.append(Entry(number, following[number]))
-            following[number] += 1
+            entries.append(Entry(number, next(positions[number])))
     return entries
 
 

@@ -11,8 +11,10 @@ from msgspec.structs import replace
 from pinlake.errors import (
     LogClosed,
     LogFailed,
+    LogForbidden,
     PartitionUnknown,
     RecordTooLarge,
+    TopicNotTaken,
     TopicUnknown,
 )
 from pinlake.gateway.base import Context, Handler, Request, Response, Route
@@ -121,12 +123,20 @@ def _failure(error: Exception) -> Response:
             return errors.answer(errors.TOPIC_NOT_FOUND)
         case PartitionUnknown():
             return errors.answer(errors.PARTITION_NOT_FOUND)
-        case RecordTooLarge():
-            return errors.answer(errors.RECORD_TOO_LARGE, reason=error)
-        case LogFailed() | LogClosed():
-            return errors.answer(errors.LOG_UNAVAILABLE, reason=error)
-        case _:
-            raise error
+    for kind, answered in _TOLD:
+        if isinstance(error, kind):
+            return errors.answer(answered, reason=error)
+    raise error
+
+
+_TOLD = (
+    (RecordTooLarge, errors.RECORD_TOO_LARGE),
+    (TopicNotTaken, errors.TOPIC_NOT_TAKEN),
+    (LogForbidden, errors.FORBIDDEN),
+    (LogFailed, errors.LOG_UNAVAILABLE),
+    (LogClosed, errors.LOG_UNAVAILABLE),
+)
+"""What the log raises, the special before the general."""
 
 
 def _describe(number: int) -> dict[str, object]:

@@ -8,8 +8,10 @@ from collections.abc import Mapping
 from typing import Any
 
 import msgspec
+import structlog
 
 from pinlake.errors import ExtraMissing, SettingInvalid
+from pinlake.log.kafka.heard import Heard
 from pinlake.log.kafka.msk import signed_in
 from pinlake.telemetry import logger
 
@@ -18,7 +20,13 @@ ANSWER_SECONDS = 5.0
 """How long a broker may take to answer before it counts as not reachable."""
 
 _ADDRESS = re.compile(r"[^\s/@,]+:\d{1,5}(,[^\s/@,]+:\d{1,5})*\Z")
-_SHOWN = re.compile(r"(security\.protocol|.*\.mechanisms?|.*\.(ms|bytes|kbytes|messages))\Z")
+USER = "sasl.username"
+_AS_A_WORD = ("%s", r"(?<!\w)%s(?!\w)")
+"""Secrets are masked wherever they stand; a user called ``all`` not within other words."""
+
+_SHOWN = re.compile(
+    r"(security\.protocol|topics\.regex|.*\.mechanisms?|.*\.(ms|bytes|kbytes|messages))\Z"
+)
 _OURS = frozenset(
     {"acks", "enable.idempotence", "request.required.acks", "bootstrap.servers", "group.id"}
     | {"enable.auto.commit", "isolation.level", "auto.offset.reset", "enable.partition.eof"}
@@ -52,11 +60,17 @@ _PRODUCING = re.compile(r"(linger|delivery|message\.timeout|queue\.buffering|bat
 _CONSUMING = re.compile(r"(fetch|queued|max\.partition|check\.crcs)")
 
 
+TOPICS = "topics.regex"
+INTERNAL = "__"
+"""How the names of Kafka's own topics begin."""
+
+
 class Connection(msgspec.Struct, frozen=True):
     """A cluster's addresses and the user's settings, by librdkafka's own names."""
 
     servers: str
     settings: Mapping[str, str] = {}
+    heard: Heard = msgspec.field(default_factory=Heard)
 
     def __repr__(self) -> str:
         """Show the addresses, and nothing that one signs in with."""
@@ -74,18 +88,28 @@ class Connection(msgspec.Struct, frozen=True):
         """Return the configuration of a client that asks and makes."""
         return self._made({}, re.compile(f"{_CONSUMING.pattern}|{_PRODUCING.pattern}"))
 
+    def takes(self, name: str) -> bool:
+        """Tell whether a topic is one of ours: not Kafka's own, and named by ``topics.regex``.
+
+        Matched as Kafka Connect does: the whole name.
+        """
+        wanted = self.settings.get(TOPICS, ".*")
+        return not name.startswith(INTERNAL) and re.fullmatch(wanted, name) is not None
+
     def masked(self, text: object) -> str:
         """Return a text without any value of the settings that is not known to be harmless."""
         shown = str(text)
-        for name, value in self.settings.items():
+        longest = sorted(self.settings.items(), key=lambda item: (item[0] == USER, -len(item[1])))
+        for name, value in longest:  # the user's name may stand in the password
             if value and not is_shown(name):
-                shown = shown.replace(value, "***")
+                shown = re.sub(_AS_A_WORD[name == USER] % re.escape(value), "***", shown)
         return shown
 
     def _made(self, own: Mapping[str, Any], others: re.Pattern[str]) -> dict[str, Any]:
         given = {key: value for key, value in self.settings.items() if not others.match(key)}
+        given.pop(TOPICS, None)
         made = {"bootstrap.servers": self.servers, **own, **given}
-        return signed_in(made) | {"logger": _log_of(self), "error_cb": _ignore}
+        return signed_in(made) | {"logger": _log_of(self), "error_cb": self.heard.hear}
 
 
 def is_shown(name: str) -> bool:
@@ -108,6 +132,7 @@ def connection(url: str, settings: Mapping[str, str]) -> Connection:
             raise SettingInvalid(
                 where="settings", name=f"kafka.{name}", value=settings[name], reason=reason
             )
+    _check_regex(settings.get(TOPICS, ""))
     _check_installed()
     return Connection(servers, dict(settings))
 
@@ -116,15 +141,21 @@ def _hidden(url: str) -> str:
     return re.sub(r"//.*@", "//***@", url)
 
 
+def _check_regex(text: str) -> None:
+    try:
+        re.compile(text)
+    except re.error as error:
+        reason = f"it is no regular expression ({error})"
+        raise SettingInvalid(
+            where="settings", name=f"kafka.{TOPICS}", value=text, reason=reason
+        ) from error
+
+
 def _check_installed() -> None:
     try:
         import confluent_kafka  # noqa: F401
     except ImportError as error:
         raise ExtraMissing(what="Kafka", extra="kafka") from error
-
-
-def _ignore(_error: object) -> None:
-    """Leave it: what goes wrong is told where it is asked for."""
 
 
 def _log_of(connection: Connection) -> logging.Logger:
@@ -141,5 +172,6 @@ class _Events(logging.Handler):
         self._events = logger("log")
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Write a line of librdkafka's as an event."""
-        self._events.info("kafka", reason=self._connection.masked(record.getMessage()))
+        """Write a line of librdkafka's as an event, where a command has said where events go."""
+        if structlog.is_configured():
+            self._events.info("kafka", reason=self._connection.masked(record.getMessage()))

@@ -106,5 +106,9 @@ class Cursor:
         return self._held.popleft()
 
 
-_PASSING = frozenset({KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN, KafkaError._TIMED_OUT})  # noqa: SLF001
-"""What librdkafka gets over by itself once the broker is there again."""
+_PASSING = frozenset(
+    {KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN, KafkaError._TIMED_OUT}  # noqa: SLF001
+    | {KafkaError.GROUP_AUTHORIZATION_FAILED}
+)
+"""What librdkafka gets over by itself once the broker is there again; and of a group no right is
+needed, for nothing is asked of it."""

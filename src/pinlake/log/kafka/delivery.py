@@ -8,7 +8,7 @@ from confluent_kafka import KafkaError, Message
 
 from pinlake.errors import PinlakeError
 from pinlake.log import waiting
-from pinlake.log.base import Append, Done, Position
+from pinlake.log.base import Append, Done, Position, Scattered
 
 Failed = Callable[[KafkaError, Append], PinlakeError]
 Settled = Callable[[int, int], None]
@@ -32,20 +32,20 @@ class Delivery:
         self.records = sum(len(each.records) for each in appends)
         self.bytes = sum(map(size_of, appends))
         self._appends, self._done, self._failed, self._settled = appends, done, failed, settled
-        self._firsts: list[Position | None] = [None] * len(appends)
+        self._positions: list[list[Position]] = [[] for _ in appends]
         self._left = self.records
         self._error: PinlakeError | None = None
 
     def report(self, index: int) -> Callable[[KafkaError | None, Message], None]:
-        """Return what is called with each record of an append, in any order."""
+        """Return what is called with each record of an append, in their order."""
+        positions = self._positions[index]
 
         def reported(error: KafkaError | None, message: Message) -> None:
             offset = message.offset()
             if error is not None:
                 self._note(self._failed(error, self._appends[index]))
             elif offset is not None:
-                first = self._firsts[index]
-                self._firsts[index] = offset if first is None else min(first, offset)
+                positions.append(offset)
             self._count(1)
 
         return reported
@@ -66,4 +66,11 @@ class Delivery:
         if self._error is not None:
             waiting.tell(self._done, None, self._error)
         else:
-            waiting.tell(self._done, [first or 0 for first in self._firsts], None)
+            waiting.tell(self._done, [_first(each) for each in self._positions], None)
+
+
+def _first(positions: Sequence[Position]) -> Position:
+    """Return the first of an append's positions; with all of them where they are not one run."""
+    if positions[-1] - positions[0] == len(positions) - 1:
+        return positions[0]
+    return Scattered(positions)

@@ -11,7 +11,14 @@ from typing import Any
 from confluent_kafka import KafkaError, KafkaException, Producer
 from confluent_kafka.admin import NewPartitions, NewTopic
 
-from pinlake.errors import LogCannot, LogClosed, PinlakeError, RecordTooLarge, TopicUnknown
+from pinlake.errors import (
+    LogCannot,
+    LogClosed,
+    PinlakeError,
+    RecordTooLarge,
+    TopicNotTaken,
+    TopicUnknown,
+)
 from pinlake.log import waiting
 from pinlake.log.base import (
     Append,
@@ -24,7 +31,7 @@ from pinlake.log.base import (
 )
 from pinlake.log.kafka.connection import ANSWER_SECONDS, Connection
 from pinlake.log.kafka.delivery import Delivery
-from pinlake.log.kafka.failures import configured, failure, told, unreachable
+from pinlake.log.kafka.failures import configured, failure, unreachable
 from pinlake.log.kafka.queue import Queue
 from pinlake.log.kafka.reader import KafkaLogReader
 from pinlake.log.topics import unknown
@@ -33,6 +40,7 @@ from pinlake.telemetry import logger
 
 POLL_SECONDS = 0.2
 MADE_SECONDS = 0.05
+RENEW_SECONDS = 1.0
 OVERHEAD = 1024
 """What a record's headers and frame may take of ``message.max.bytes``."""
 
@@ -44,10 +52,10 @@ class KafkaLog(KafkaLogReader):
 
     ``done`` is called on the thread that polls: it must be quick. Kafka's own
     limits of the seam's promises: a submit over several partitions, or one that
-    fails, may be there in part, and was not acknowledged then; positions of an
-    append are one run as long as no other producer writes to the partition; and
-    whether an acknowledged record survives the power of its brokers follows from
-    the topic's replicas and ``min.insync.replicas``.
+    fails, may be there in part, and was not acknowledged then; other producers
+    may write between the records of an append; and whether an acknowledged record
+    survives the power of its brokers follows from the topic's replicas and
+    ``min.insync.replicas``.
     """
 
     def __init__(self, connection: Connection, seconds: float = ANSWER_SECONDS) -> None:
@@ -59,6 +67,7 @@ class KafkaLog(KafkaLogReader):
         self._producing = threading.Lock()
         self._producer = self._new_producer()
         self._closed = self._broken = False
+        self._renewed = -RENEW_SECONDS
         self._asking = ThreadPoolExecutor(1, "kafka-asking")
         self._poller = threading.Thread(target=self._poll, name="kafka-poller", daemon=True)
         self._poller.start()
@@ -72,8 +81,10 @@ class KafkaLog(KafkaLogReader):
         """Create a topic with as many replicas as the cluster's default; raise TopicExists."""
         self._check_open()
         self._check_plain(name, partitions, attributes)
+        if not self._is_ours(name.name):
+            raise TopicNotTaken(name=name.name)
         made = NewTopic(name.name, len(partitions), -1)
-        with told(self._connection, name):
+        with self._told(name):
             asked = self._admin.create_topics([made], operation_timeout=self._seconds)
             asked[name.name].result(self._seconds + 1)
         return self._await_leaders(name, len(partitions))
@@ -82,7 +93,7 @@ class KafkaLog(KafkaLogReader):
         """Delete a topic and its records; return once the cluster does not know it any more."""
         self._topic(name)
         self._partitions.pop(name.name, None)
-        with told(self._connection, name):
+        with self._told(name):
             asked = self._admin.delete_topics([name.name], operation_timeout=self._seconds)
             asked[name.name].result(self._seconds + 1)
         due = time.monotonic() + self._seconds
@@ -109,7 +120,7 @@ class KafkaLog(KafkaLogReader):
         self._check_plain(name, add, attributes or {})
         if not add:
             return self.describe(name)
-        with told(self._connection, name):
+        with self._told(name):
             wanted = NewPartitions(name.name, held + len(add))
             asked = self._admin.create_partitions([wanted], operation_timeout=self._seconds)
             asked[name.name].result(self._seconds + 1)
@@ -145,7 +156,7 @@ class KafkaLog(KafkaLogReader):
         self._closed = True
         self._asking.shutdown(wait=True)
         with self._producing:
-            self._producer.flush()
+            _flush(self._producer)
         self._poller.join()
         super().close()
 
@@ -190,7 +201,7 @@ class KafkaLog(KafkaLogReader):
         """Ask the cluster what is not known, then produce; an append of nothing is answered."""
         try:
             if not appends:
-                with told(self._connection):
+                with self._told():
                     self._producer.list_topics(timeout=self._seconds / 4)
             for partition in dict.fromkeys(each.partition for each in appends):
                 self._check_there(partition)
@@ -244,7 +255,7 @@ class KafkaLog(KafkaLogReader):
         held = len(self._topic(name).partitions)
         due = time.monotonic() + self._seconds
         while True:
-            with told(self._connection, name):
+            with self._told(name):
                 found = self._producer.list_topics(name.name, timeout=self._seconds)
             topic = found.topics.get(name.name)
             if topic and topic.error is None and len(topic.partitions) >= held:
@@ -283,19 +294,20 @@ class KafkaLog(KafkaLogReader):
                     self._enqueue_one(append.partition, each, report)
                     queued += 1
             else:
-                queued = self._enqueue_all(append, report)
+                queued, error = self._enqueue_all(append, report)
+                if error is not None:
+                    delivery.refuse(self._failed(error, append), len(append.records) - queued)
         except (KafkaException, BufferError) as error:
             delivery.refuse(self._refused(error, append), len(append.records) - queued)
-            return
-        if queued < len(append.records):
-            name = append.partition.log_name
-            self._partitions.pop(name.name, None)
-            delivery.refuse(unknown(append.partition), len(append.records) - queued)
 
-    def _enqueue_all(self, append: Append, report: Any) -> int:
+    def _enqueue_all(self, append: Append, report: Any) -> tuple[int, KafkaError | None]:
+        """Return how many records were taken, and why others were not."""
         name, number = append.partition.log_name.name, append.partition.number
         messages = [{"value": each.value, "key": each.key} for each in append.records]
-        return int(self._producer.produce_batch(name, messages, number, report))
+        queued = int(self._producer.produce_batch(name, messages, number, report))
+        if queued == len(messages):
+            return queued, None
+        return queued, next(each["_error"] for each in messages if "_error" in each)
 
     def _enqueue_one(self, partition: Partition, record: Record, report: Any) -> None:
         self._producer.produce(
@@ -327,15 +339,40 @@ class KafkaLog(KafkaLogReader):
     def _poll(self) -> None:
         """Serve the answers; make another producer where one cannot go on."""
         while not (self._closed and not len(self._producer)):
-            self._producer.poll(POLL_SECONDS)
+            self._serve(POLL_SECONDS)
             if self._broken and not self._closed:
                 self._renew()
 
+    def _serve(self, seconds: float) -> None:
+        """Serve answers; a fatal error is raised by the poll that meets it, once."""
+        try:
+            self._producer.poll(seconds)
+        except KafkaException as error:
+            self._broken = True
+            self._connection.heard.hear(error.args[0])
+
     def _renew(self) -> None:
+        """Take another producer, at most one a second, and answer what waits in the old one."""
+        if time.monotonic() - self._renewed < RENEW_SECONDS:
+            return
         with self._producing:
-            self._broken = False
+            self._broken, self._renewed = False, time.monotonic()
             broken, self._producer = self._producer, self._new_producer()
             self._partitions.clear()
         broken.purge()
-        broken.flush()
-        _events.warning("producer renewed", reason="its state at the broker was lost")
+        _flush(broken)
+        _events.warning("producer renewed", reason=self._why())
+
+    def _why(self) -> str:
+        error = failure(KafkaError(KafkaError._FATAL), None, self._connection)  # noqa: SLF001
+        return str(error)
+
+
+def _flush(producer: Producer) -> None:
+    """Answer all that waits in a producer; a fatal error is raised once, and all are answered."""
+    while True:
+        try:
+            producer.flush()
+        except KafkaException:
+            continue
+        return

@@ -7,6 +7,7 @@ import time
 from array import array
 from collections import OrderedDict
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 from confluent_kafka import IsolationLevel, Message, TopicCollection, TopicPartition
@@ -27,7 +28,6 @@ CURSORS = 8
 
 ATTEMPTS = 3
 MOVING_SECONDS = 0.05
-INTERNAL = "__"
 
 _EARLIEST, _LATEST = OffsetSpec.earliest(), OffsetSpec.latest()
 
@@ -57,22 +57,22 @@ class KafkaLogReader:
         """Return ``kafka:<cluster id>:<topic id>``; raise TopicUnknown."""
         topic = self._topic(name)
         if not self._cluster:
-            with told(self._connection):
+            with self._told():
                 asked = self._admin.describe_cluster(request_timeout=self._seconds)
                 self._cluster = str(asked.result(self._seconds).cluster_id)
         return f"kafka:{self._cluster}:{topic.topic_id}"
 
     def names(self, kind: str) -> list[str]:
-        """Return the names of all topics, sorted: neither Kafka's own nor such as ours cannot be.
+        """Return the names of our topics, sorted: not Kafka's own, nor those topics.regex omits.
 
         There are no streams in Kafka.
         """
         self._check_open()
         if Kind(kind) is not Kind.TOPIC:
             return []
-        with told(self._connection):
+        with self._told():
             found = self._admin.list_topics(timeout=self._seconds).topics
-        return sorted(n for n in found if is_topic_name(n) and not n.startswith(INTERNAL))
+        return sorted(filter(self._is_ours, found))
 
     def describe(self, name: LogName) -> TopicState:
         """Return the state of a topic, or raise TopicUnknown. Kafka does not tell ``created``."""
@@ -119,6 +119,12 @@ class KafkaLogReader:
             while self._cursors:
                 self._cursors.popitem()[1].close()
 
+    def _is_ours(self, name: str) -> bool:
+        return is_topic_name(name) and self._connection.takes(name)
+
+    def _told(self, name: LogName | None = None) -> AbstractContextManager[None]:
+        return told(self._connection, name, self._admin)
+
     def _check_open(self) -> None:
         if self._ended:
             raise LogClosed
@@ -126,9 +132,9 @@ class KafkaLogReader:
     def _topic(self, name: LogName) -> Any:
         """Return what the cluster tells of a topic, or raise TopicUnknown."""
         self._check_open()
-        if name.kind is not Kind.TOPIC or not is_topic_name(name.name):
+        if name.kind is not Kind.TOPIC or not self._is_ours(name.name):
             raise TopicUnknown(kind=name.kind.value, name=name.name)
-        with told(self._connection, name):
+        with self._told(name):
             wanted = TopicCollection([name.name])
             asked = self._admin.describe_topics(wanted, request_timeout=self._seconds)
             return asked[name.name].result(self._seconds + 1)
@@ -154,7 +160,7 @@ class KafkaLogReader:
         due = time.monotonic() + self._seconds
         while True:
             try:
-                with told(self._connection, name):
+                with self._told(name):
                     return self._offsets_now(wanted, spec)
             except LeaderMoving:
                 if time.monotonic() > due:

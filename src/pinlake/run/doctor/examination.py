@@ -15,7 +15,17 @@ from pinlake.lake.open import open_lake
 from pinlake.log.base import LogReader
 from pinlake.log.open import reader_of
 from pinlake.record import Kind
-from pinlake.run.doctor import deep, engines, kinesis, place, s3, sources, stages, tables
+from pinlake.run.doctor import (
+    deep,
+    engines,
+    kafka,
+    kinesis,
+    place,
+    s3,
+    sources,
+    stages,
+    tables,
+)
 from pinlake.run.doctor.finding import Finding
 from pinlake.run.doctor.patient import Patient
 from pinlake.run.present import Presenter
@@ -32,7 +42,7 @@ CHECKS: Mapping[str, Check] = {
     "log's writer": place.writer,
     "disk": place.disk,
     "log": place.log,
-    "Kafka": place.kafka,
+    "Kafka": kafka.kafka,
     "Kinesis": kinesis.streams,
     "source": sources.source,
     "clock": stages.clock,

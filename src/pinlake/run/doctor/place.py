@@ -15,12 +15,11 @@ from urllib.parse import unquote, urlsplit
 
 from pinlake.engine.check import check_dataset
 from pinlake.errors import LogUnusable, PinlakeError
-from pinlake.log.open import open_reader, topics_reader_of
+from pinlake.log.open import open_reader
 from pinlake.log.room import kept_free
-from pinlake.record import Kind
 from pinlake.run.doctor.finding import Finding, command
 from pinlake.run.doctor.patient import Patient
-from pinlake.settings import KAFKA, Home
+from pinlake.settings import Home
 from pinlake.stage.connector.configuration import connector_of
 
 ANSWER_SECONDS = 2.0
@@ -133,21 +132,6 @@ def log(patient: Patient) -> Iterator[Finding]:
         yield Finding("error", "", str(error))
     else:
         yield Finding("ok", "", f"{path} can be read")
-
-
-def kafka(patient: Patient) -> Iterator[Finding]:
-    """Ask the brokers, where topics are in Kafka."""
-    home = patient.home
-    if not home.topics_url.startswith(KAFKA):
-        return
-    do = "start the brokers, or mend `topics` and [kafka]; see `pinlake config`"
-    try:
-        with contextlib.closing(topics_reader_of(home)) as reader:
-            names = reader.names(Kind.TOPIC)
-    except PinlakeError as error:
-        yield Finding("error", "", str(error), do)
-    else:
-        yield Finding("ok", "", f"{home.topics_url} answers and has {len(names):,} topics")
 
 
 def of_disk(folder: Path, free: int, total: int, floor: int) -> Finding:
