@@ -217,6 +217,14 @@ class Log(LogReader, Protocol):
         """
         ...
 
+    def skip(self, partition: Partition, before: Position) -> None:
+        """Give no record of an empty partition a position below one: it begins there at least.
+
+        So a log goes on where another one stopped. What was skipped stays so; done again it
+        changes nothing. Raises LogNotEmpty where there are records below the position.
+        """
+        ...
+
     def segments(self, partition: Partition) -> Sequence[Segment]:
         """Return what a partition holds in pieces, from its beginning to its end, oldest first.
 

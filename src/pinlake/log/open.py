@@ -96,6 +96,21 @@ def topics_reader_of(home: Home) -> LogReader:
     return open_reader(home.topics_url, home.settings.kafka)
 
 
+def url_of(home: Home, kind: Kind) -> str:
+    """Return the URL of the log that holds a home's topics, or its streams."""
+    return home.topics_url if kind is Kind.TOPIC else home.log_url
+
+
+def open_kind(home: Home, kind: Kind) -> Log:
+    """Open the log that holds a home's topics, or its streams, for writing."""
+    return open_log(url_of(home, kind), kafka=home.settings.kafka)
+
+
+def log_of_kind(log: Log, kind: Kind) -> Log:
+    """Return the part of a home's log that holds its topics, or its streams."""
+    return log.logs[kind] if isinstance(log, LogByKind) else log
+
+
 def embedded(log: Log) -> Log:
     """Return the part of a home's log that is embedded, whose retention is ours to keep."""
     return log.logs[Kind.STREAM] if isinstance(log, LogByKind) else log
