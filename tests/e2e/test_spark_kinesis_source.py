@@ -92,7 +92,7 @@ def test_a_query_reads_what_boto3_reads_and_goes_on_from_its_checkpoint(
         put(kinesis, first, count)
         query = start(delta_spark, gateway.url, STREAM, tmp_path, MOST)
         try:
-            wait_until(lambda want=first + count: len(held(tmp_path)) >= want, seconds=90)
+            wait_until(lambda want=first + count: len(held(tmp_path)) >= want, seconds=300)
         finally:
             query.stop()
         assert query.exception() is None
@@ -112,13 +112,13 @@ def test_killed_in_the_middle_of_its_batches_it_loses_and_doubles_nothing(
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
-        wait_until(lambda want=at_least: len(held(tmp_path)) >= want, seconds=90, pause=0.02)
+        wait_until(lambda want=at_least: len(held(tmp_path)) >= want, seconds=300, pause=0.02)
         time.sleep(0.3)
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
     query = start(delta_spark, gateway.url, STREAM, tmp_path, MOST)
     try:
-        wait_until(lambda: len(held(tmp_path)) >= 4000, seconds=90)
+        wait_until(lambda: len(held(tmp_path)) >= 4000, seconds=300)
         query.processAllAvailable()
     finally:
         query.stop()

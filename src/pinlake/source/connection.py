@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -28,6 +29,10 @@ DRIVERS = {
 CONNECT_SECONDS = 10
 """How long a server may take to answer at first; ``connect_timeout`` in the URL says otherwise."""
 MASK = "***"
+
+# SQLAlchemy would print the traceback of a cursor that it cannot close, beside our own error;
+# a program that sets up logging of its own still gets it.
+logging.getLogger("sqlalchemy").addHandler(logging.NullHandler())
 
 
 def connect(url: str) -> Engine:

@@ -242,12 +242,12 @@ def _check_stream(verdict, wanted, frames, tables, guess):
             continue
         key = f"stream/{table}"
         _check_cleaned(verdict, key, frames, want.firsts(), guess)
+        verdict.counts["stream duplicates"] += len(want.rows) - frames[key].height
         delta = tables[key]
         if guess.unknown or not delta.complete:
             verdict.counts["stream tables without all their counts"] += 1
             continue
         rows, duplicates, bad = map(delta.total, ("rows", "duplicates", "quarantined"))
-        verdict.counts["stream duplicates"] += duplicates
         if rows != frames[key].height or rows + duplicates != len(want.rows):
             verdict.wrong(f"{key} counts {rows} rows and {duplicates} duplicates")
         if bad != len(want.bad):
