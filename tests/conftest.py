@@ -8,6 +8,7 @@ import real_rows as rows_beside_the_project
 import spark_session
 from harness import database_servers, s3_server
 from harness.kafka_broker import Broker
+from harness.kinesalite import Kinesalite, forget_streams
 from requirements_of_tests import require
 
 
@@ -59,6 +60,22 @@ def kafka(kafka_server):
     """A broker without topics."""
     kafka_server.forget_topics()
     return kafka_server
+
+
+@pytest.fixture(scope="session")
+def kinesalite_server(tmp_path_factory):
+    """One Kinesis for all tests of this process; a test that kills it starts it again."""
+    pytest.importorskip("boto3", reason="boto3, our extra aws, is missing")
+    server = Kinesalite(tmp_path_factory.mktemp("kinesis")).start()
+    yield server
+    server.kill()
+
+
+@pytest.fixture
+def kinesis(kinesalite_server):
+    """A Kinesis without streams."""
+    forget_streams(kinesalite_server.url)
+    return kinesalite_server
 
 
 @pytest.fixture

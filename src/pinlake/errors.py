@@ -161,8 +161,24 @@ class LogUnreachable(LogFailed):
     """
 
 
+class StreamsUnreachable(LogFailed):
+    """Kinesis at {endpoint} does not answer as it should: {reason}; what was not acknowledged may
+    be sent again. `pinlake doctor` looks at `streams` and [kinesis].
+    """
+
+
+class StreamsBusy(LogFailed):
+    """Kinesis takes no more for now: {reason}; nothing was acknowledged, send it again a little
+    later. The room of what waits is kinesis.queue_bytes; the stream's is its shards.
+    """
+
+
 class LogCannot(PinlakeError):
     """Kafka cannot {what}: {do}."""
+
+
+class KinesisCannot(LogCannot):
+    """Kinesis cannot {what}: {do}."""
 
 
 class RecordTooLarge(PinlakeError):
@@ -186,6 +202,21 @@ class RecordsGone(PinlakeError):
 class LogNotEmpty(PinlakeError):
     """{partition} is to begin at position {before:,}, and holds records below it: delete the topic
     if nobody needs them, or name a log without it.
+    """
+
+
+class RecordsTrimmed(RecordsGone):
+    """{partition} was read up to sequence number {after}, and Kinesis holds that record no more:
+    {what}. Its retention ({hours} hours) is over before the stage came back. Raise it there and
+    keep the stage running; what is lost is lost. To go on with what is left, rebuild the table, or
+    set kinesis.trimmed = "skip" (docs/kinesis-log.md), and back to "stop" afterwards.
+    """
+
+
+class PartitionGone(RecordsGone):
+    """The shard {partition} was closed and its retention is over before it was read to its end:
+    how many of its records are lost cannot be told. Rebuild the table from what the stream still
+    holds (docs/kinesis-log.md), and keep the stage running.
     """
 
 

@@ -18,6 +18,7 @@ from pinlake.errors import SettingInvalid, SettingUnknown
 FILE = "pinlake.toml"
 PREFIX = "PINLAKE_"
 KAFKA = "kafka://"
+KINESIS = "kinesis://"
 
 Count = Annotated[int, Meta(ge=1)]
 Milliseconds = Annotated[int, Meta(ge=0)]
@@ -54,7 +55,11 @@ class Log(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Kinesis(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """``[kinesis]``: how the Kinesis API behaves."""
+    """``[kinesis]``: how our Kinesis API behaves, and how a real Kinesis is reached.
+
+    From ``endpoint`` on for ``streams = "kinesis://<region>"``. Without keys the
+    credentials are those that boto3 finds.
+    """
 
     account_id: Annotated[str, Meta(pattern=r"^\d{12}$")] = "123456789012"
     region: str = "us-east-1"
@@ -62,6 +67,23 @@ class Kinesis(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     shard_limit: Count = 500
     limits: Literal["classic", "current"] = "classic"
     enforce_limits: bool = False
+    endpoint: str = ""
+    """Of a server that is not AWS: ``http://host:port``."""
+    access_key: str = ""
+    secret_key: str = ""
+    session_token: str = ""
+    only: str = ""
+    """Patterns with commas between them of the streams that are read, ``pins-*``; empty: all."""
+    fetch_seconds: Annotated[float, Meta(ge=0)] = 0.2
+    """The least time between two GetRecords of a shard: Kinesis allows five a second."""
+    buffer_bytes: Count = 96 * 1024 * 1024
+    """What a process holds of fetched records, so that each is fetched once."""
+    put_seconds: Seconds = 10.0
+    """For how long a record is put again that Kinesis did not take."""
+    queue_bytes: Count = 64 * 1024 * 1024
+    """What may wait for Kinesis; what is over is refused."""
+    trimmed: Literal["stop", "skip"] = "stop"
+    """What stage stream does where Kinesis trimmed the record it stood at."""
 
 
 class Sink(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -188,15 +210,25 @@ class Home(msgspec.Struct, frozen=True):
 
     @property
     def log_url(self) -> str:
-        """The embedded log, of streams and by default of topics: ``sqlite:///<home>/log.db``."""
-        topics = self.settings.topics
-        here = topics if not topics.startswith(KAFKA) else ""
-        return self.settings.streams or here or f"sqlite:///{self.path / 'log.db'}"
+        """The embedded log, by default of topics and streams: ``sqlite:///<home>/log.db``."""
+        named = (self.settings.streams, self.settings.topics)
+        here = [each for each in named if each and not each.startswith((KAFKA, KINESIS))]
+        return here[0] if here else f"sqlite:///{self.path / 'log.db'}"
 
     @property
     def topics_url(self) -> str:
         """The log of topics: ``kafka://host:9092``, or the embedded one."""
         return self.settings.topics or self.log_url
+
+    @property
+    def streams_url(self) -> str:
+        """The log of streams: ``kinesis://us-east-1``, or the embedded one."""
+        return self.settings.streams or self.log_url
+
+    @property
+    def has_embedded_log(self) -> bool:
+        """Whether topics or streams are in the embedded log."""
+        return self.log_url in {self.topics_url, self.streams_url}
 
     @property
     def lake_url(self) -> str:
@@ -249,10 +281,18 @@ def _anchored(settings: Settings, folder: Path) -> Settings:
 
 
 def _check_streams(home: Home) -> None:
-    """Refuse a second embedded log, and streams in Kafka."""
+    """Refuse a second embedded log, streams in Kafka and topics in Kinesis."""
     streams, topics = home.settings.streams, home.settings.topics
-    if streams and (streams.startswith(KAFKA) or not topics.startswith((KAFKA, streams))):
-        reason = "topics and streams are in one embedded log, or topics in Kafka; leave it empty"
+    if topics.startswith(KINESIS):
+        reason = "Kinesis takes streams alone: set `streams`"
+        raise SettingInvalid(where="settings", name="topics", value=topics, reason=reason)
+    if not streams or streams.startswith(KINESIS):
+        return
+    if streams.startswith(KAFKA) or not topics.startswith((KAFKA, streams)):
+        reason = (
+            "topics and streams are in one embedded log, or topics in Kafka, or streams in Kinesis "
+            f"({KINESIS}<region>); leave it empty"
+        )
         raise SettingInvalid(where="settings", name="streams", value=streams, reason=reason)
 
 
@@ -344,7 +384,12 @@ def _convert(values: dict[str, Any]) -> Settings:
         value: Any = values
         for part in name.split("."):
             value = value.get(part, "") if isinstance(value, Mapping) else ""
-        raise SettingInvalid(where="settings", name=name, value=value, reason=reason) from error
+        shown = "***" if name in SECRETS else value
+        raise SettingInvalid(where="settings", name=name, value=shown, reason=reason) from error
+
+
+SECRETS = frozenset({"kinesis.access_key", "kinesis.secret_key", "kinesis.session_token"})
+"""Settings whose values are never shown."""
 
 
 def _unknown(where: str, name: str, known: list[str]) -> typing.NoReturn:

@@ -16,6 +16,7 @@ import requests
 
 import lakes
 from cells import difference, tables_of
+from harness import kinesalite
 from harness.free_port import free_port
 from harness.pipeline import USER_ID, Gateway, pinlake, post_to_kafka, post_to_kinesis, run_stages
 from harness.s3_server import KEYS
@@ -87,16 +88,12 @@ def home(tmp_path):
             post_to_kafka(gateway.url, "geo", geo(number))
             post_to_kinesis(gateway.url, "geo", geo(number))
         post_to_kafka(gateway.url, "geo", {"no": "row"})
+        post_to_kinesis(gateway.url, "geo", {"no": "row"})
         run_stages(home)
         for number in range(10, 30):
             post_to_kafka(gateway.url, "geo", geo(number, "a later one"))
             post_to_kinesis(gateway.url, "geo", geo(number, "a later one"))
     return home
-
-
-def move(home, kafka, place, access, *, check=True):
-    return pinlake("move", "--topics", kafka.url, "--lake", place.url, "--home", home,
-                   environment=access, check=check)  # fmt: skip
 
 
 def rows(lake, table, sql):
@@ -106,21 +103,31 @@ def rows(lake, table, sql):
 
 
 @pytest.mark.slow
-def test_each_acknowledged_record_is_there_once_through_a_move_to_kafka_and_s3(
-    home, kafka, place, access
+def test_each_acknowledged_record_is_there_once_through_a_move_to_kafka_kinesis_and_s3(
+    home, kafka, kinesis, place, access
 ):
-    port = str(free_port())
-    grown = access | {"PINLAKE_TOPICS": kafka.url, "PINLAKE_LAKE": place.url}
+    port, access = str(free_port()), access | kinesalite.environment(kinesis.url)
+    streams = access.pop("PINLAKE_STREAMS")
+    grown = access | {
+        "PINLAKE_TOPICS": kafka.url,
+        "PINLAKE_STREAMS": streams,
+        "PINLAKE_LAKE": place.url,
+    }
+
+    def moved(*, check):
+        return pinlake("move", "--topics", kafka.url, "--streams", streams, "--lake", place.url,
+                       "--home", home, environment=access, check=check)  # fmt: skip
+
     with Gateway(home, "--port", port) as gateway:
         client = Client(gateway.url)
         client.start()
         _until(lambda: len(client.acknowledged) > 20)
-        refused = move(home, kafka, place, access, check=False)
+        refused = moved(check=False)
         assert refused.returncode == 1
         assert "held by another process" in refused.stderr
-    said = move(home, kafka, place, access).stdout
+    said = moved(check=True).stdout
     assert "every plan: equal" in said
-    assert f'topics = "{kafka.url}", lake = "{place.url}"' in said
+    assert f'topics = "{kafka.url}", streams = "{streams}", lake = "{place.url}"' in said
     old = pinlake("serve", "--port", port, "--home", home, environment=access, check=False)
     assert old.returncode == 1
     assert "was moved: its topics" in old.stderr
@@ -128,15 +135,15 @@ def test_each_acknowledged_record_is_there_once_through_a_move_to_kafka_and_s3(
     with Gateway(home, "--port", port, environment=grown) as gateway:
         _until(lambda: len(client.acknowledged) > before + 20)
         client.stop()
-        post_to_kafka(gateway.url, "geo", geo(5, "after the move"))
-        post_to_kinesis(gateway.url, "geo", geo(5, "after the move"))
+        for row in (geo(5, "after the move"), {"no": "row"}):
+            post_to_kafka(gateway.url, "geo", row)
+            post_to_kinesis(gateway.url, "geo", row)
     assert client.refused > 0
     run_stages(home, environment=grown)
     _check_all(place.open(), client.acknowledged)
     found = pinlake("doctor", "--deep", "--json", "--home", home, environment=grown).stdout
-    assert [
-        each for each in map(json.loads, found.splitlines()) if each["severity"] == "error"
-    ] == []
+    findings = [json.loads(line) for line in found.splitlines()]
+    assert [each for each in findings if each["severity"] == "error"] == []
 
 
 def _check_all(lake, acknowledged):
@@ -146,6 +153,9 @@ def _check_all(lake, acknowledged):
     assert set(places.values()) == {1}
     topic = f"{USER_ID}.geo"
     assert {(topic, *at, number) for number, at in acknowledged} <= set(held)
+    for stage in ("load", "stream"):
+        refused = rows(lake, f"quarantine/{stage}/geo", 'topic, "partition", "position", element')
+        assert len(refused) == len(set(refused)) == 2
     for table in ("clean/geo", "stream/geo"):
         countries = dict(rows(lake, table, "ind, country"))
         assert len(countries) == len(rows(lake, table, "ind"))

@@ -10,6 +10,7 @@ import boto3
 import requests
 
 import spark_session
+from harness import kinesalite
 from harness.pipeline import USER_ID, Gateway, pinlake
 from harness.s3_server import BUCKET, KEYS
 from harness.stage_process import StageProcess
@@ -142,7 +143,7 @@ def settings_of(cell, folder, server):
     if cell.topics == "kafka":
         settings["PINLAKE_TOPICS"] = server("kafka")
     if cell.streams == "kinesis":
-        settings |= server("kinesis")
+        settings |= kinesalite.environment(server("kinesis"))
     if cell.lake == "s3":
         settings |= {
             "PINLAKE_LAKE": f"s3://{BUCKET}/{folder.parent.name}/{folder.name}",

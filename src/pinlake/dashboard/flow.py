@@ -128,7 +128,7 @@ def _claimed_by(dataset: Dataset, name: LogName) -> tuple[str, ...]:
 
 
 def _held(log: LogReader, name: LogName) -> int:
-    return sum(part.end - part.beginning for part in log.describe(name).partitions)
+    return sum(part.held or 0 for part in log.describe(name).partitions)
 
 
 def _objects(lake: Lake) -> list[int]:

@@ -15,7 +15,7 @@ from pinlake.engine.values import Part, Source
 from pinlake.errors import ObjectForeign
 from pinlake.lake import objects, offsets
 from pinlake.lake.store import Lake
-from pinlake.log.base import Batch, Column, LogReader
+from pinlake.log.base import Batch, Column, LogReader, Position
 from pinlake.log.columns import column
 from pinlake.log.reading import read_on
 from pinlake.record import Kind
@@ -27,11 +27,12 @@ TOPIC = "topic:"
 
 
 class Fetched(msgspec.Struct, frozen=True):
-    """Records of a range: their values and their partition keys."""
+    """Records of a range up to a position: their values and their partition keys."""
 
     range: LogRange
     part: Part
     keys: Column
+    upto: Position
 
 
 class Keys:
@@ -71,7 +72,7 @@ def read_log(log: LogReader, ranges: Sequence[LogRange]) -> Iterator[Fetched]:
             batch = read_on(log, each.partition, after, READ_BYTES, each.upto)
             if not len(batch):
                 break
-            yield Fetched(each, _part(batch), batch.keys)
+            yield Fetched(each, _part(batch), batch.keys, batch.upto)
             after = batch.upto
 
 

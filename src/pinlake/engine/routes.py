@@ -9,7 +9,7 @@ import msgspec
 from pinlake.dataset import Dataset, Table
 from pinlake.engine.base import LogRange
 from pinlake.errors import TopicUnknown
-from pinlake.log.base import LogReader, Position
+from pinlake.log.base import LogReader, PartitionState, Position
 from pinlake.record import Kind, LogName, Partition, stream, topic
 from pinlake.table import UNROUTED, unclaimed
 
@@ -56,7 +56,12 @@ def routes(dataset: Dataset, streams: Iterable[str], topics: Iterable[str] = ())
 
 
 def ends(log: LogReader, feeds: Iterable[Feed]) -> dict[tuple[Feed, int], Position]:
-    """Return the last position of each partition that holds records."""
+    """Return the last position of each partition that holds records, or an untold one."""
+    return {place: state.end - 1 for place, state in held(log, feeds).items()}
+
+
+def held(log: LogReader, feeds: Iterable[Feed]) -> dict[tuple[Feed, int], PartitionState]:
+    """Return the partitions that hold records, or may do so."""
     found = {}
     for feed in feeds:
         try:
@@ -65,7 +70,7 @@ def ends(log: LogReader, feeds: Iterable[Feed]) -> dict[tuple[Feed, int], Positi
             continue
         for each in state.partitions:
             if each.end > each.beginning:
-                found[feed, each.number] = each.end - 1
+                found[feed, each.number] = each
     return found
 
 

@@ -19,7 +19,7 @@ from pinlake.lake import commits, tables
 from pinlake.lake.progress import Plan, Plans
 from pinlake.lake.store import Lake
 from pinlake.lake.tables import Snapshot
-from pinlake.log.base import LogReader, Position
+from pinlake.log.base import LogReader, Position, is_untold
 
 TRIES = 100
 """A reader tries again where a commit came between two looks: a few a second at most do."""
@@ -190,8 +190,9 @@ class Tail:
             if after is None or after < end:
                 for fetched in inputs.read_log(self._log, [feed.range(number, after, end)]):
                     self._decode(fetched)
-                    self._read[partition] = fetched.part.positions[-1]
-                self._read[partition] = end
+                    self._read[partition] = fetched.upto
+                if not is_untold(end):
+                    self._read[partition] = end
 
     def _decode(self, fetched: Fetched) -> None:
         """Add records' rows, as the table would get them."""

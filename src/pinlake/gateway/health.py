@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from string import Template
 
-from pinlake.errors import PinlakeError
+from pinlake.errors import PinlakeError, TopicUnknown
 from pinlake.gateway.base import Context, Request, Response, Route, json_response
 from pinlake.gateway.metrics import Metrics
 from pinlake.record import Kind, LogName
@@ -68,11 +68,15 @@ class Health:
         )
 
     def _row(self, name: LogName) -> str:
-        partitions = self._context.log.describe(name).partitions
-        records = sum(partition.end - partition.beginning for partition in partitions)
+        try:
+            partitions = self._context.log.describe(name).partitions
+        except TopicUnknown:  # it was deleted meanwhile
+            return ""
+        held = [partition.held for partition in partitions]
+        records = "?" if None in held else f"{sum(map(int, filter(None, held))):,}"
         return (
             f"<tr><td>{html.escape(name.name)}</td><td>{name.kind.value}</td>"
-            f"<td>{len(partitions)}</td><td>{records:,}</td></tr>"
+            f"<td>{len(partitions)}</td><td>{records}</td></tr>"
         )
 
 

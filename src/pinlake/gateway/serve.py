@@ -67,9 +67,10 @@ def opened(home: Home) -> Log:
 def _kept_house(
     log: Log, home: Home, floor: Floor | None
 ) -> contextlib.AbstractContextManager[object]:
-    if floor is None:
+    ours = embedded(log)
+    if floor is None or ours is None:
         return contextlib.nullcontext()
-    return Housekeeper(embedded(log), home.settings.log, floor, milliseconds)
+    return Housekeeper(ours, home.settings.log, floor, milliseconds)
 
 
 def check_address(host: str, *, insecure: bool) -> None:

@@ -22,12 +22,16 @@ CLAIM_TRIES = 3
 CLAIM_PAUSE = 0.02
 
 
-class Range(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """after < position <= upto of one partition of one log (after None: from the beginning)."""
+class Range(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """after < position <= upto of one partition of one log (after None: from the beginning).
+
+    ``ended``: the partition is closed and holds nothing beyond.
+    """
 
     log: str
     after: int | None
     upto: int
+    ended: bool = False
 
 
 class Plan(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):

@@ -13,7 +13,12 @@ from pinlake.record import LogName, Partition, Record
 Position = int
 """Where a record stands in its partition. Ordered, opaque: only a log computes with it.
 
-(Kinesis will add decimal strings; nothing outside ``log`` may assume more than order.)
+The embedded log and Kafka count; Kinesis has numbers of 250 bits, with gaps.
+"""
+
+UNTOLD: Position = 1 << 320
+"""From here on an ``end`` is no position of a record: the log does not tell where a partition
+ends. Read up to it, and what is returned is all that there was when it was described.
 """
 
 Attributes = Mapping[str, Any]
@@ -32,7 +37,8 @@ class PartitionState(msgspec.Struct, frozen=True):
     ``beginning`` is the position of the oldest record still held, ``end`` the
     one that the next record will get: beginning == end means empty. ``origin``
     is where the topic began that is there now: what lies below was deleted with
-    an earlier one of its name.
+    an earlier one of its name. Records of ``parents``, closed partitions, come
+    before this one's.
     """
 
     number: int
@@ -41,6 +47,12 @@ class PartitionState(msgspec.Struct, frozen=True):
     closed: bool = False
     attributes: Attributes = {}
     origin: Position = 0
+    parents: tuple[int, ...] = ()
+
+    @property
+    def held(self) -> int | None:
+        """How many records it holds, where positions count them; None where that is not told."""
+        return None if is_untold(self.end) else self.end - self.beginning
 
 
 class Segment(msgspec.Struct, frozen=True):
@@ -110,7 +122,9 @@ class Batch(msgspec.Struct, frozen=True):
     """Records of one partition in order, as columns of equal length.
 
     ``positions`` ascend and may have gaps (Kafka's compaction and
-    transactions); ``times`` are milliseconds since the epoch. A batch holds at
+    transactions); they are 64-bit, so where the log's own are larger they are the
+    records' numbers in what was read, and ``last`` is the position of the last
+    record. ``times`` are milliseconds since the epoch. A batch holds at
     least one record if there is one in the range that was asked for, however
     large it is, and may hold fewer than the range does: read again after
     ``upto``.
@@ -122,6 +136,7 @@ class Batch(msgspec.Struct, frozen=True):
     keys: Column
     values: Column
     headers: Sequence[tuple[tuple[str, bytes], ...]] = ()  # empty where no record has any
+    last: Position | None = None
 
     def __len__(self) -> int:
         return len(self.positions)
@@ -129,7 +144,12 @@ class Batch(msgspec.Struct, frozen=True):
     @property
     def upto(self) -> Position:
         """The position of the last record; IndexError on an empty batch."""
-        return self.positions[-1]
+        return self.positions[-1] if self.last is None else self.last
+
+
+def is_untold(position: Position) -> bool:
+    """Tell whether a position is an end that the log does not tell."""
+    return position >= UNTOLD
 
 
 class LogReader(Protocol):
@@ -217,10 +237,11 @@ class Log(LogReader, Protocol):
         """
         ...
 
-    def skip(self, partition: Partition, before: Position) -> None:
-        """Give no record of an empty partition a position below one: it begins there at least.
+    def skip(self, partition: Partition, before: Position) -> Position:
+        """Give no record of an empty partition a place below one: it begins there at least.
 
-        So a log goes on where another one stopped. What was skipped stays so; done again it
+        So a log goes on where another one stopped, that counted its records. Returns the
+        position to read on from: all new records are after it. Done again it
         changes nothing. Raises LogNotEmpty where there are records below the position.
         """
         ...

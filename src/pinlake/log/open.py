@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pinlake.errors import SettingInvalid
 from pinlake.log.base import Log, LogReader
@@ -12,10 +13,14 @@ from pinlake.log.by_kind import LogByKind, ReaderByKind
 from pinlake.log.clock import Clock, milliseconds
 from pinlake.log.segments import SegmentLimits
 from pinlake.record import Kind
-from pinlake.settings import Home
+from pinlake.settings import KINESIS, Home, Kinesis
+
+if TYPE_CHECKING:
+    from pinlake.log.kinesis.log import KinesisLog
 
 _SQLITE = "sqlite:///"
 _KAFKA = "kafka://"
+DEFAULTS = Kinesis()
 
 
 def open_log(
@@ -26,11 +31,13 @@ def open_log(
     min_free_bytes: int = 0,
     segment: SegmentLimits | None = None,
     kafka: Mapping[str, str] = {},
+    kinesis: Kinesis = DEFAULTS,
 ) -> Log:
     """Open a log for writing; an embedded one is made if it is not there.
 
     An embedded log takes up to ``max_bytes`` and leaves ``min_free_bytes`` of the
-    disk. ``kafka`` are librdkafka's settings for a cluster, which is not asked yet.
+    disk. ``kafka`` are librdkafka's settings for a cluster and ``kinesis`` those of
+    a region's Kinesis, which are not asked yet.
 
     Raises LogInUse where another process writes to it, LogUnusable where it is
     no log of ours, SettingInvalid on an unknown URL.
@@ -42,12 +49,17 @@ def open_log(
         from pinlake.log.kafka.log import KafkaLog
 
         return KafkaLog(made)
+    if url.startswith(KINESIS):
+        from pinlake.log.kinesis.connection import connection as region
+        from pinlake.log.kinesis.log import KinesisLog
+
+        return KinesisLog(region(url, kinesis))
     from pinlake.log.sqlite import SqliteLog
 
     return SqliteLog(_path(url), clock, max_bytes, min_free_bytes=min_free_bytes, segment=segment)
 
 
-def open_reader(url: str, kafka: Mapping[str, str] = {}) -> LogReader:
+def open_reader(url: str, kafka: Mapping[str, str] = {}, kinesis: Kinesis = DEFAULTS) -> LogReader:
     """Open a log for reading beside its writer; raise LogUnusable where there is none yet."""
     if url.startswith(_KAFKA):
         from pinlake.log.kafka.connection import connection
@@ -56,39 +68,41 @@ def open_reader(url: str, kafka: Mapping[str, str] = {}) -> LogReader:
         from pinlake.log.kafka.reader import KafkaLogReader
 
         return KafkaLogReader(made)
+    if url.startswith(KINESIS):
+        from pinlake.log.kinesis.connection import connection as region
+        from pinlake.log.kinesis.reader import KinesisLogReader
+
+        return KinesisLogReader(region(url, kinesis))
     from pinlake.log.reader import SqliteLogReader
 
     return SqliteLogReader(_path(url))
 
 
 def log_of(home: Home) -> Log:
-    """Open a home's log for writing, with the limits of its settings."""
-    limits = home.settings.log
-    embedded = open_log(
-        home.log_url,
-        max_bytes=limits.max_bytes or None,
-        min_free_bytes=limits.min_free_bytes,
-        segment=SegmentLimits(limits.segment_bytes, int(limits.segment_seconds * 1000)),
-    )
-    if home.topics_url == home.log_url:
-        return embedded
+    """Open a home's log for writing, with the limits of its settings.
+
+    The embedded log is opened where topics or streams are in it.
+    """
     with ExitStack() as opened:
-        opened.callback(embedded.close)
-        both = LogByKind(open_log(home.topics_url, kafka=home.settings.kafka), embedded)
+        topics = opened.enter_context(closing(_log(home, home.topics_url)))
+        if home.topics_url == home.streams_url:
+            log: Log = topics
+        else:
+            log = LogByKind(topics, opened.enter_context(closing(_log(home, home.streams_url))))
         opened.pop_all()
-    return both
+    return log
 
 
 def reader_of(home: Home) -> LogReader:
     """Open a home's log for reading; raise LogUnusable where there is none yet."""
-    embedded = open_reader(home.log_url)
-    if home.topics_url == home.log_url:
-        return embedded
     with ExitStack() as opened:
-        opened.callback(embedded.close)
-        both = ReaderByKind(topics_reader_of(home), embedded)
+        topics = opened.enter_context(closing(topics_reader_of(home)))
+        if home.topics_url == home.streams_url:
+            reader: LogReader = topics
+        else:
+            reader = ReaderByKind(topics, opened.enter_context(closing(streams_reader_of(home))))
         opened.pop_all()
-    return both
+    return reader
 
 
 def topics_reader_of(home: Home) -> LogReader:
@@ -98,12 +112,12 @@ def topics_reader_of(home: Home) -> LogReader:
 
 def url_of(home: Home, kind: Kind) -> str:
     """Return the URL of the log that holds a home's topics, or its streams."""
-    return home.topics_url if kind is Kind.TOPIC else home.log_url
+    return home.topics_url if kind is Kind.TOPIC else home.streams_url
 
 
 def open_kind(home: Home, kind: Kind) -> Log:
     """Open the log that holds a home's topics, or its streams, for writing."""
-    return open_log(url_of(home, kind), kafka=home.settings.kafka)
+    return _log(home, url_of(home, kind))
 
 
 def log_of_kind(log: Log, kind: Kind) -> Log:
@@ -111,13 +125,51 @@ def log_of_kind(log: Log, kind: Kind) -> Log:
     return log.logs[kind] if isinstance(log, LogByKind) else log
 
 
-def embedded(log: Log) -> Log:
+def streams_reader_of(home: Home) -> LogReader:
+    """Open what holds a home's streams for reading; raise LogUnusable where it is not there yet."""
+    return open_reader(home.streams_url, kinesis=home.settings.kinesis)
+
+
+def fed_reader_of(home: Home) -> LogReader:
+    """Open what stage stream reads: a home's streams, and its topics where they are asked for."""
+    return reader_of(home) if home.settings.stream.topics else streams_reader_of(home)
+
+
+def embedded(log: Log) -> Log | None:
     """Return the part of a home's log that is embedded, whose retention is ours to keep."""
-    return log.logs[Kind.STREAM] if isinstance(log, LogByKind) else log
+    from pinlake.log.sqlite import SqliteLog
+
+    return next((each for each in _parts(log) if isinstance(each, SqliteLog)), None)
+
+
+def kinesis(log: Log) -> KinesisLog | None:
+    """Return the part of a home's log that is a real Kinesis."""
+    from pinlake.log.kinesis.log import KinesisLog
+
+    return next((each for each in _parts(log) if isinstance(each, KinesisLog)), None)
+
+
+def _parts(log: Log) -> list[Log]:
+    return list(log.logs.values()) if isinstance(log, LogByKind) else [log]
+
+
+def _log(home: Home, url: str) -> Log:
+    limits = home.settings.log
+    return open_log(
+        url,
+        max_bytes=limits.max_bytes or None,
+        min_free_bytes=limits.min_free_bytes,
+        segment=SegmentLimits(limits.segment_bytes, int(limits.segment_seconds * 1000)),
+        kafka=home.settings.kafka,
+        kinesis=home.settings.kinesis,
+    )
 
 
 def _path(url: str) -> Path:
     if not url.startswith(_SQLITE) or url == _SQLITE:
-        reason = f"a log's URL is {_SQLITE}<path>, or {_KAFKA}<host>:<port> for topics"
+        reason = (
+            f"a log's URL is {_SQLITE}<path>, or {_KAFKA}<host>:<port> for topics, or "
+            f"{KINESIS}<region> for streams"
+        )
         raise SettingInvalid(where="settings", name="topics", value=url, reason=reason)
     return Path(url.removeprefix(_SQLITE)).absolute()

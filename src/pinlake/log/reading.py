@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pinlake.errors import RecordsGone
-from pinlake.log.base import Batch, LogReader, Position
+from pinlake.log.base import Batch, LogReader, Position, is_untold
 from pinlake.record import Partition
 
 
@@ -13,10 +13,10 @@ def read_on(
     """Return what ``log.read`` does; raise RecordsGone where the log forgot records in between.
 
     ``after`` None is the beginning, whatever it is. Records that went with a
-    deleted topic are none that are missed.
+    deleted topic are none that are missed. A log of untold ends looks for itself.
     """
     batch = log.read(partition, after, max_bytes, upto)
-    if after is None or after >= upto:
+    if after is None or after >= upto or is_untold(upto):
         return batch
     if not len(batch) or batch.positions[0] > after + 1:
         _check_kept(log, partition, after)

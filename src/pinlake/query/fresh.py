@@ -21,7 +21,7 @@ from pinlake.errors import TableMissing
 from pinlake.lake import tables
 from pinlake.lake.store import Lake
 from pinlake.lake.tables import Snapshot
-from pinlake.log.open import reader_of
+from pinlake.log.open import fed_reader_of
 from pinlake.query import session
 from pinlake.query.segments import Segment, Segments, union
 from pinlake.query.statement import Reference
@@ -47,7 +47,7 @@ class FreshTables:
         self._segments: dict[str, Segments] = {}
         self._moments = itertools.count(1)
         self._opened = ExitStack()
-        self._log = self._opened.enter_context(closing(reader_of(home)))
+        self._log = self._opened.enter_context(closing(fed_reader_of(home)))
         self._spill = home.path / "cache" / "spill"
         self._connection = self._opened.enter_context(closing(self._open()))
         self.close = weakref.finalize(self, self._opened.close)

@@ -20,7 +20,7 @@ def show_config(path: Path | None, *, json: bool) -> None:
     home = settings.read(path)
     presenter = Presenter(json=json)
     values: dict[str, Any] = {"home": str(home.path)}
-    values |= {name: masked(value_of(home, name)) for name in settings.variables()}
+    values |= {name: shown(name, value_of(home, name)) for name in settings.variables()}
     if json:
         presenter.say("", **values)
         return
@@ -35,11 +35,16 @@ def value_of(home: settings.Home, name: str) -> Any:
         value = getattr(value, part)
     embedded = {
         "topics": home.topics_url,
-        "streams": home.log_url,
+        "streams": home.streams_url,
         "lake": home.lake_url,
         "source": home.source_url,
     }
     return value or embedded.get(name, value)
+
+
+def shown(name: str, value: Any) -> Any:
+    """Return a setting's value as it may be shown."""
+    return "***" if value and name in settings.SECRETS else masked(value)
 
 
 def masked(value: Any) -> Any:

@@ -13,7 +13,7 @@ import msgspec
 from pinlake.dataset import Dataset, Table
 from pinlake.engine.duckdb import DuckdbEngine
 from pinlake.engine.erasure import Finder
-from pinlake.errors import KeyMissing, LogCannot, TableMissing
+from pinlake.errors import KeyMissing, KinesisCannot, LogCannot, TableMissing
 from pinlake.lake import objects
 from pinlake.lake.open import open_lake
 from pinlake.lake.progress import Plans, names
@@ -98,7 +98,13 @@ def _table(lake: Lake, dataset: Dataset, name: str) -> Table:
 
 
 def _check_erasable(home: Home) -> None:
-    """Raise LogCannot where topics are in Kafka, which lets single records go by time alone."""
+    """Raise LogCannot where records are in Kafka or Kinesis, which let go of them by time alone."""
+    if home.streams_url != home.log_url:
+        do = (
+            "let the streams' retention pass them there; nothing was erased from the lake either, "
+            "for it would be filled again"
+        )
+        raise KinesisCannot(what="erase single records", do=do)
     if home.topics_url != home.log_url:
         do = (
             "let the topics' retention.ms pass them there, or write a tombstone where they are "

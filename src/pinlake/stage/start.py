@@ -16,8 +16,8 @@ from pinlake.lake.moving import check_settled
 from pinlake.lake.open import open_lake
 from pinlake.lake.store import Lake
 from pinlake.log.base import LogReader
-from pinlake.log.open import open_reader, reader_of, topics_reader_of
-from pinlake.settings import KAFKA, Home, Settings
+from pinlake.log.open import fed_reader_of, open_reader, topics_reader_of
+from pinlake.settings import KAFKA, KINESIS, Home, Settings
 from pinlake.stage.clean import Clean
 from pinlake.stage.connector.configuration import connector_of
 from pinlake.stage.load import Load
@@ -46,20 +46,24 @@ def period(stage: str, settings: Settings) -> float:
 
 
 def log_url(stage: str, home: Home) -> str | None:
-    """Return the log that a stage reads, or None where it reads none."""
+    """Return the log that a stage reads and may wait for, or None where it reads none."""
     if stage == "sink":
         return home.topics_url
-    return home.log_url if stage == "stream" else None
+    if stage != "stream":
+        return None
+    of_topics = (home.topics_url,) if home.settings.stream.topics else ()
+    urls = (home.streams_url, *of_topics)
+    return home.log_url if home.log_url in urls else urls[0]
 
 
 def wait_for_log(url: str, stop: threading.Event, *, once: bool) -> bool:
     """Wait until there is a log to read; False where the wait was stopped.
 
-    Kafka counts as there: its tables are tried again until it answers. Nobody
+    Kafka and Kinesis count as there: their tables are tried again until they answer. Nobody
     waits ``once``: where there is no log there is nothing to do, and a file that
     is no log raises LogUnusable.
     """
-    while not (url.startswith(KAFKA) or _readable(url, once=once)):
+    while not (url.startswith((KAFKA, KINESIS)) or _readable(url, once=once)):
         if once or stop.wait(WAIT_SECONDS):
             return False
     return True
@@ -102,7 +106,7 @@ def open_crew(
 
 
 def _log(stage: str, home: Home) -> LogReader:
-    return topics_reader_of(home) if stage == "sink" else reader_of(home)
+    return topics_reader_of(home) if stage == "sink" else fed_reader_of(home)
 
 
 def _engine_crew(

@@ -15,7 +15,7 @@ from pinlake.lake import objects, progress, tables
 from pinlake.lake.open import open_lake
 from pinlake.lake.progress import Plan, Plans
 from pinlake.lake.store import Lake
-from pinlake.log.base import LogReader, PartitionState
+from pinlake.log.base import LogReader, PartitionState, is_untold
 from pinlake.record import Kind, LogName, topic
 from pinlake.settings import Home
 from pinlake.stage.arrivals import Arrivals
@@ -140,14 +140,19 @@ def _status(lake: Lake, plans: Plans, lag: int | None, unit: str) -> StageStatus
     )
 
 
-def _behind(log: LogReader, latest: Plan | None, feeds: Iterable[tuple[LogName, str]]) -> int:
+def _behind(
+    log: LogReader, latest: Plan | None, feeds: Iterable[tuple[LogName, str]]
+) -> int | None:
     """Count the positions after the newest plan: with gaps in them, more than there are records.
 
-    ``feeds`` are topics or streams, each with its key in the plan's ranges.
+    ``feeds`` are topics or streams, each with its key in the plan's ranges. None
+    where the log does not tell its ends.
     """
     total = 0
     for name, key in feeds:
         for each in _partitions(log, name):
+            if is_untold(each.end):
+                return None
             planned = latest.ranges.get(f"{key}/{each.number}") if latest else None
             done = planned.upto if planned else each.beginning - 1
             total += max(0, each.end - 1 - max(done, each.beginning - 1))

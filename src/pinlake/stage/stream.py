@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from pinlake.dataset import Dataset, Table
 from pinlake.engine.base import Engine, LogRange, LogRanges, Step
-from pinlake.engine.routes import Feed, Routes, ends, routes
+from pinlake.engine.routes import Feed, Routes, held, routes
+from pinlake.errors import PartitionGone
 from pinlake.lake.progress import Plan, Range
-from pinlake.log.base import LogReader, Position
+from pinlake.log.base import LogReader, PartitionState, Position, is_untold
 from pinlake.log.reading import read_on
 from pinlake.record import Kind, Partition
 from pinlake.stage.worker import Planned, Wanted, Work, check_log, everything, work_of
 
 READ_BYTES = 8 * 1024 * 1024
+
+Place = tuple[Feed, int]
+"""A partition of what feeds a table."""
 
 
 class Stream:
@@ -59,11 +63,11 @@ class StreamPlanner:
         self.feeds: tuple[Feed, ...] = ()
         self._log, self._engine, self._table = log, engine, table
         self._plan_bytes = plan_bytes
-        self._end: dict[tuple[Feed, int], Position] | None = None
+        self._end: Mapping[Place, PartitionState] | None = None
 
     def fix_end(self) -> None:
         """Take the records that are there now."""
-        self._end = ends(self._log, self.feeds)
+        self._end = held(self._log, self.feeds)
 
     def next(self, latest: Plan | None) -> Planned | None:
         """Return the plan of the oldest records that no plan has, up to about ``plan_bytes``."""
@@ -71,18 +75,33 @@ class StreamPlanner:
             feed.key: check_log(self._log, feed.log_name, self, feed.key, latest)
             for feed in self.feeds
         }
+        there = held(self._log, self.feeds) if self._end is None else self._end
+        done = latest.ranges if latest else {}
+        check_still_there(there, done)
         ranges = {
-            key: Range(each.log, each.upto, each.upto)
-            for key, each in (latest.ranges.items() if latest else ())
+            key: Range(each.log, each.upto, each.upto, each.ended) for key, each in done.items()
         }
-        news = self._news(latest)
+        news = self._news(there, ranges)
         share = max(1, self._plan_bytes // max(1, len(news)))
         more = False
-        for (feed, partition), (after, end) in news.items():
-            upto = self._fitting(partition, after, end, share)
+        read_whole = {place for place in there if _is_ended(ranges, place)}
+        for place, after in news.items():
+            feed, number = place
+            if any(
+                (feed, each) in there and (feed, each) not in read_whole
+                for each in there[place].parents
+            ):
+                more = True
+                continue
+            end = there[place].end - 1
+            partition = Partition(feed.log_name, number)
+            upto, cut = self._fitting(partition, after, end, share)
+            ended = there[place].closed and is_untold(there[place].end) and not cut
+            if ended:
+                read_whole.add(place)
             if upto is not None:
-                ranges[_key(feed, partition)] = Range(logs[feed.key], after, upto)
-                more = more or upto < end
+                ranges[key_of(place)] = Range(logs[feed.key], after, upto, ended)
+            more = more or cut
         if all(each.after == each.upto for each in ranges.values()):
             return None
         return Planned(Plan(latest.number + 1 if latest else 1, ranges), more)
@@ -105,33 +124,50 @@ class StreamPlanner:
         return tuple(sorted(found, key=lambda each: each.partition))
 
     def _news(
-        self, latest: Plan | None
-    ) -> dict[tuple[Feed, Partition], tuple[Position | None, Position]]:
-        """Return the partitions with records that no plan has: after which, and up to where."""
-        there = ends(self._log, self.feeds) if self._end is None else self._end
-        done = latest.ranges if latest else {}
-        news = {}
-        for (feed, number), end in there.items():
-            partition = Partition(feed.log_name, number)
-            planned = done.get(_key(feed, partition))
-            after = planned.upto if planned else None
-            if after is None or after < end:
-                news[feed, partition] = (after, end)
+        self, there: Mapping[Place, PartitionState], done: Mapping[str, Range]
+    ) -> dict[Place, Position | None]:
+        """Return the partitions that may have records that no plan has, and after which."""
+        news: dict[Place, Position | None] = {}
+        for place, state in sorted(there.items(), key=lambda each: each[0]):
+            planned = done.get(key_of(place))
+            if planned is None or (planned.upto < state.end - 1 and not planned.ended):
+                news[place] = planned.upto if planned else None
         return news
 
     def _fitting(
         self, partition: Partition, after: Position | None, end: Position, share: int
-    ) -> Position | None:
-        """Return the last position that the bytes allow; None where the records are gone."""
+    ) -> tuple[Position | None, bool]:
+        """Return the last position that the bytes allow, and whether they cut off what follows.
+
+        None where there are no records, or they are gone.
+        """
         upto = after
-        while share > 0 and (upto is None or upto < end):
+        while upto is None or upto < end:
+            if share <= 0:
+                return upto, True
             batch = read_on(self._log, partition, upto, min(share, READ_BYTES), end)
             if not len(batch):
                 break
             share -= max(1, len(batch.values.blob))
             upto = batch.upto
-        return upto if upto != after else None
+        return (upto if upto != after else None), False
 
 
-def _key(feed: Feed, partition: Partition) -> str:
-    return f"{feed.key}/{partition.number}"
+def key_of(place: Place) -> str:
+    """Return a partition's key in a plan's ranges."""
+    feed, number = place
+    return f"{feed.key}/{number}"
+
+
+def check_still_there(there: Mapping[Place, PartitionState], planned: Mapping[str, Range]) -> None:
+    """Raise PartitionGone where a log of untold ends lost a partition that was not read whole."""
+    untold = {feed for (feed, _), state in there.items() if is_untold(state.end)}
+    keys = {key_of(place) for place in there}
+    for feed in untold:
+        for key, each in planned.items():
+            if key.rpartition("/")[0] == feed.key and key not in keys and not each.ended:
+                raise PartitionGone(partition=key)
+
+
+def _is_ended(ranges: Mapping[str, Range], place: Place) -> bool:
+    return key_of(place) in ranges and ranges[key_of(place)].ended

@@ -11,7 +11,7 @@ from pinlake.errors import MoveRefused, TopicUnknown
 from pinlake.lake import progress
 from pinlake.lake.progress import Plan, Plans, Range
 from pinlake.lake.store import Lake
-from pinlake.log.base import Log, LogReader, PartitionSpec, Position, TopicState
+from pinlake.log.base import Log, LogReader, PartitionSpec, Position, TopicState, is_untold
 from pinlake.record import Kind, LogName, Partition, stream, topic
 from pinlake.stage.floor import Floor
 
@@ -21,11 +21,15 @@ TOPIC = "topic:"
 
 
 class Successor(msgspec.Struct, frozen=True):
-    """A topic or stream, the identity of the log that held it, and of the one that holds it."""
+    """A topic or stream, the identity of the log that held it, and of the one that holds it.
+
+    ``places`` are, by partition, the positions to read on from.
+    """
 
     name: LogName
     before: str
     after: str
+    places: Mapping[int, Position]
 
 
 def check_drained(floor: Floor, log: LogReader) -> None:
@@ -33,13 +37,12 @@ def check_drained(floor: Floor, log: LogReader) -> None:
     for kind in Kind:
         for name in (LogName(kind, each) for each in log.names(kind)):
             for each in log.describe(name).partitions:
-                if each.end > each.beginning:
-                    _check_passed(floor, Partition(name, each.number), each.end, log.log_id(name))
+                _check_passed(floor, log, Partition(name, each.number))
 
 
-def _check_passed(floor: Floor, partition: Partition, end: Position, log_id: str) -> None:
-    for each in floor.passed(partition, log_id):
-        if each.position is None or each.position < end - 1:
+def _check_passed(floor: Floor, log: LogReader, partition: Partition) -> None:
+    for each in floor.passed(partition, log.log_id(partition.log_name)):
+        if len(log.read(partition, each.position, 1)):
             reason = f"{each.stage} {each.name} has not taken all of {partition}"
             raise MoveRefused(reason=f"{reason}; run `pinlake {each.stage} --once` and see why")
 
@@ -70,7 +73,7 @@ def succeed(lake: Lake, successors: Sequence[Successor]) -> None:
             if latest is None:
                 continue
             ranges = {
-                key: _succeeded(each, logs.get(_log_name(stage, key)))
+                key: _succeeded(each, logs.get(_log_name(stage, key)), int(key.rpartition("/")[2]))
                 for key, each in latest.ranges.items()
             }
             if any(each.log != latest.ranges[key].log for key, each in ranges.items()):
@@ -79,6 +82,8 @@ def succeed(lake: Lake, successors: Sequence[Successor]) -> None:
 
 def _continued(state: TopicState, before: Log, after: Log) -> Successor:
     name = state.name
+    if any(is_untold(each.end) for each in state.partitions):
+        raise MoveRefused(reason=f"its log does not tell where {name} ends, so it stays there")
     try:
         found = after.describe(name)
     except TopicUnknown:
@@ -86,16 +91,18 @@ def _continued(state: TopicState, before: Log, after: Log) -> Successor:
     if len(found.partitions) < len(state.partitions):
         reason = f"{name} has {len(state.partitions)} partitions, and the one there has fewer"
         raise MoveRefused(reason=reason)
-    for each in state.partitions:
-        after.skip(Partition(name, each.number), each.end)
-    return Successor(name, before.log_id(name), after.log_id(name))
+    places = {
+        each.number: after.skip(Partition(name, each.number), each.end) for each in state.partitions
+    }
+    return Successor(name, before.log_id(name), after.log_id(name), places)
 
 
-def _succeeded(planned: Range, successor: Successor | None) -> Range:
+def _succeeded(planned: Range, successor: Successor | None, number: int) -> Range:
     """Return how far a stage is in the log that holds the topic now."""
     if successor is None or planned.log != successor.before:
         return replace(planned, after=planned.upto)
-    return Range(successor.after, planned.upto, planned.upto)
+    at = successor.places.get(number, planned.upto)
+    return Range(successor.after, at, at)
 
 
 def _log_name(stage: str, key: str) -> LogName:

@@ -14,7 +14,7 @@ from pinlake.gateway.kinesis import errors, signature, wire
 from pinlake.gateway.kinesis.account import Account
 from pinlake.gateway.kinesis.errors import Refused
 from pinlake.gateway.kinesis.operation import Answer, Call, Operation
-from pinlake.gateway.kinesis.operations import NOT_YET, OPERATIONS
+from pinlake.gateway.kinesis.operations import NOT_YET, spoken
 from pinlake.gateway.kinesis.types import Member
 from pinlake.gateway.kinesis.validation import checked
 from pinlake.gateway.kinesis.wire import FORMATS, JSON, Format
@@ -40,6 +40,7 @@ class Kinesis:
 
     def __init__(self, context: Context) -> None:
         self.account = Account(context)
+        self._operations = spoken(self.account)
 
     def takes(self, request: Request) -> bool:
         """Tell whether a request is Kinesis's: all on ``/`` but a browser's look at the page.
@@ -72,13 +73,23 @@ class Kinesis:
             raise Refused(errors.ACCESS_DENIED)
         target = request.header(b"x-amz-target")
         if not request.body:
-            _operation(target)
+            self._operation(target)
             raise Refused(errors.SERIALIZATION, reason="The body is empty: send {} at least.")
         _check_content_type(request, target)
         body = wire.read(request.body, written)
-        operation = _operation(target)
+        operation = self._operation(target)
         region = signature.region(request, self.account.settings.region)
         return Asked(operation, body, region)
+
+    def _operation(self, target: str) -> Operation:
+        service, _, name = target.partition(".")
+        if service == SERVICE and name in self._operations:
+            return self._operations[name]
+        if service == SERVICE and name in NOT_YET:
+            reason = f"{name} is not supported yet; docs/kinesis.md lists what is."
+        else:
+            reason = f"X-Amz-Target {target!r} is no operation; send {SERVICE}.ListStreams, say."
+        raise Refused(errors.UNKNOWN_OPERATION, reason=reason)
 
 
 async def perform(
@@ -86,7 +97,9 @@ async def perform(
 ) -> Answer:
     """Check the members of a request and do what it asks; refuse it with an error of the table."""
     try:
-        members = checked(_with_name(body), operation.members)
+        members: Mapping[str, Any] = body
+        if operation.members is not None:
+            members = checked(_with_name(body), operation.members)
         return await operation.action(Call(account, members, region))
     except (LogFailed, LogClosed) as error:
         raise Refused(errors.UNAVAILABLE, reason=error) from error
@@ -112,17 +125,6 @@ def _check_content_type(request: Request, target: str) -> None:
     if "." not in target:
         raise Refused(errors.ACCESS_DENIED)
     reason = f"Content-Type {content_type!r} is not spoken: send {' or '.join(FORMATS)}."
-    raise Refused(errors.UNKNOWN_OPERATION, reason=reason)
-
-
-def _operation(target: str) -> Operation:
-    service, _, name = target.partition(".")
-    if service == SERVICE and name in OPERATIONS:
-        return OPERATIONS[name]
-    if service == SERVICE and name in NOT_YET:
-        reason = f"{name} is not supported yet; docs/kinesis.md lists what is."
-    else:
-        reason = f"X-Amz-Target {target!r} is no operation; send {SERVICE}.ListStreams, say."
     raise Refused(errors.UNKNOWN_OPERATION, reason=reason)
 
 

@@ -79,6 +79,7 @@ THROUGHPUT_EXCEEDED = KinesisError(
     "ProvisionedThroughputExceededException",
     "Rate exceeded for shard {shard} in stream {stream} under account {account}.",
 )
+BUSY = KinesisError("ProvisionedThroughputExceededException", "{reason}")
 DRY_RUN = KinesisError(
     "DryRunOperationException", "The request would have succeeded, but DryRun is set."
 )

@@ -48,9 +48,10 @@ class Call(msgspec.Struct, frozen=True):
 class Operation(msgspec.Struct, frozen=True):
     """An operation's members and its action, which answers None where there is nothing to say.
 
-    A ``large`` answer is written off the event loop.
+    Without members the body is passed on unlooked at. A ``large`` answer is written
+    off the event loop.
     """
 
-    members: Members
+    members: Members | None
     action: Callable[[Call], Awaitable[Answer]]
     large: bool = False

@@ -13,7 +13,7 @@ from pinlake.gateway.kinesis.account import Account
 from pinlake.gateway.kinesis.api import perform
 from pinlake.gateway.kinesis.errors import Refused
 from pinlake.gateway.kinesis.operation import Answer, Call, Operation
-from pinlake.gateway.kinesis.operations import OPERATIONS
+from pinlake.gateway.kinesis.operations import spoken
 from pinlake.gateway.kinesis.put import put_many, put_one
 from pinlake.gateway.kinesis.streams import Stream
 from pinlake.gateway.kinesis.wire import PLAIN, UNREADABLE
@@ -38,6 +38,7 @@ class KinesisProxy:
 
     def __init__(self, context: Context, account: Account) -> None:
         self._account = account
+        self._operations = spoken(account)
         self._auto_create = context.settings.gateway.auto_create_streams
 
     def routes(self) -> Sequence[Route]:
@@ -63,7 +64,7 @@ class KinesisProxy:
     async def put_record(self, request: Request) -> Answer:
         """Put one record; answers when it is durable."""
         body = {"StreamName": _stream(request), **_entry(_fields(request.body))}
-        members = OPERATIONS["PutRecord"].members
+        members = self._operations["PutRecord"].members
 
         async def action(call: Call) -> Answer:
             return await put_one(self._account, await self._for_put(call), call.body)
@@ -73,7 +74,7 @@ class KinesisProxy:
     async def put_records(self, request: Request) -> Answer:
         """Put records in one commit; the answer keeps their order."""
         entries = [_entry(fields) for fields in _listed(request.body)]
-        members = OPERATIONS["PutRecords"].members
+        members = self._operations["PutRecords"].members
 
         async def action(call: Call) -> Answer:
             return await put_many(self._account, await self._for_put(call), call["Records"])
@@ -90,23 +91,25 @@ class KinesisProxy:
             "StartingSequenceNumber": request.argument("starting-sequence-number"),
             "Timestamp": _number(request, "timestamp"),
         }
-        return await self._perform(OPERATIONS["GetShardIterator"], body)
+        return await self._perform(self._operations["GetShardIterator"], body)
 
     async def get_records(self, request: Request) -> Answer:
         """Return records from the iterator in the header Shard-Iterator on."""
         iterator = request.header(b"shard-iterator") or None
         body = {"ShardIterator": iterator, "Limit": _number(request, "limit")}
-        return await self._perform(OPERATIONS["GetRecords"], body)
+        return await self._perform(self._operations["GetRecords"], body)
 
     async def list_streams(self, request: Request) -> Answer:
         """List the streams by name."""
         after = request.argument("exclusive-start-stream-name")
         body = {"ExclusiveStartStreamName": after, "Limit": _number(request, "limit")}
-        return await self._perform(OPERATIONS["ListStreams"], body)
+        return await self._perform(self._operations["ListStreams"], body)
 
     async def describe_stream(self, request: Request) -> Answer:
         """Describe a stream with its shards."""
-        return await self._perform(OPERATIONS["DescribeStream"], {"StreamName": _stream(request)})
+        return await self._perform(
+            self._operations["DescribeStream"], {"StreamName": _stream(request)}
+        )
 
     async def create_stream(self, request: Request) -> Answer:
         """Create a stream of ``ShardCount`` shards, 5 where the body does not say."""
@@ -116,11 +119,13 @@ class KinesisProxy:
             "StreamName": _stream(request),
             "ShardCount": DEFAULT_SHARDS if count is None else count,
         }
-        return await self._perform(OPERATIONS["CreateStream"], body)
+        return await self._perform(self._operations["CreateStream"], body)
 
     async def delete_stream(self, request: Request) -> Answer:
         """Delete a stream and its records."""
-        return await self._perform(OPERATIONS["DeleteStream"], {"StreamName": _stream(request)})
+        return await self._perform(
+            self._operations["DeleteStream"], {"StreamName": _stream(request)}
+        )
 
     async def _for_put(self, call: Call) -> Stream:
         """Return the stream that a put goes to: made where it is absent, ACTIVE in any case."""

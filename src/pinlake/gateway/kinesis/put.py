@@ -8,7 +8,7 @@ from typing import Any
 from pinlake.errors import TopicUnknown
 from pinlake.gateway.kinesis import errors
 from pinlake.gateway.kinesis.account import Account
-from pinlake.gateway.kinesis.errors import Refused
+from pinlake.gateway.kinesis.errors import KinesisError, Refused
 from pinlake.gateway.kinesis.operation import (
     SEQUENCE_NUMBER,
     STREAM_NAME,
@@ -16,6 +16,7 @@ from pinlake.gateway.kinesis.operation import (
     Call,
     Operation,
 )
+from pinlake.gateway.kinesis.relay import Relay
 from pinlake.gateway.kinesis.sequence import HASH_KEYS, hash_key, parse
 from pinlake.gateway.kinesis.streams import Shard, Stream
 from pinlake.gateway.kinesis.types import Member
@@ -63,6 +64,8 @@ async def put_records(call: Call) -> Answer:
 async def put_one(account: Account, stream: Stream, entry: Entry) -> dict[str, Any]:
     """Put one record, and return where it went; refuse it over a shard's throughput."""
     [placed] = await _put(account, stream, [entry])
+    if "ErrorCode" in placed and account.relay is not None:
+        raise Refused(KinesisError(placed["ErrorCode"], "{reason}"), reason=placed["ErrorMessage"])
     if "ErrorCode" in placed:
         shard = stream.shard_for(_hash(entry))
         raise account.refusal(errors.THROUGHPUT_EXCEEDED, shard=shard.id, stream=stream.name)
@@ -79,6 +82,8 @@ async def put_many(account: Account, stream: Stream, entries: Sequence[Entry]) -
 async def _put(account: Account, stream: Stream, entries: Sequence[Entry]) -> list[dict[str, Any]]:
     """Append what the shards take, in one commit, and tell what became of each record."""
     _check_sizes(account, entries)
+    if account.relay is not None:
+        return await _relayed(account, account.relay, stream, entries)
     now = account.context.clock()
     shards = [stream.shard_for(_hash(entry)) for entry in entries]
     runs: dict[int, list[Record]] = {}
@@ -95,6 +100,18 @@ async def _put(account: Account, stream: Stream, entries: Sequence[Entry]) -> li
         else _over_throughput(account, stream, shard)
         for shard, is_taken in zip(shards, taken, strict=True)
     ]
+
+
+async def _relayed(
+    account: Account, relay: Relay, stream: Stream, entries: Sequence[Entry]
+) -> list[dict[str, Any]]:
+    """Put records into a real Kinesis, which tells what became of each."""
+    for entry in entries:
+        _hash(entry)
+    try:
+        return await relay.put(stream.name, entries)
+    except TopicUnknown:
+        raise account.absent(stream.name) from None
 
 
 def _placed(stream: Stream, shard: Shard, following: dict[int, int], now: int) -> dict[str, str]:

@@ -130,7 +130,7 @@ class KafkaLog(KafkaLogReader):
         """Refuse: Kafka forgets by its own retention."""
         raise LogCannot(what="trim by our progress", do="set retention.ms of the topic there")
 
-    def skip(self, partition: Partition, before: Position) -> None:
+    def skip(self, partition: Partition, before: Position) -> Position:
         """Begin an empty partition at an offset at least: by that many records, deleted again.
 
         Kafka numbers records itself, so there is no other way. What a skip that was
@@ -145,6 +145,7 @@ class KafkaLog(KafkaLogReader):
             with told(self._connection, partition.log_name):
                 asked = self._admin.delete_records([at], request_timeout=self._seconds)
                 asked[at].result(self._seconds + 1)
+        return before - 1
 
     def _check_skipped(
         self, partition: Partition, beginning: Position, end: Position, before: Position

@@ -15,7 +15,7 @@ from pinlake.lake.open import open_lake
 from pinlake.log.base import LogReader
 from pinlake.log.open import reader_of
 from pinlake.record import Kind
-from pinlake.run.doctor import deep, engines, place, s3, sources, stages, tables
+from pinlake.run.doctor import deep, engines, kinesis, place, s3, sources, stages, tables
 from pinlake.run.doctor.finding import Finding
 from pinlake.run.doctor.patient import Patient
 from pinlake.run.present import Presenter
@@ -33,6 +33,7 @@ CHECKS: Mapping[str, Check] = {
     "disk": place.disk,
     "log": place.log,
     "Kafka": place.kafka,
+    "Kinesis": kinesis.streams,
     "source": sources.source,
     "clock": stages.clock,
     "tables": tables.tables_open,
@@ -114,7 +115,8 @@ def _log(opened: ExitStack, home: Home) -> LogReader | None:
     """Return the log where it can be read; the check of the log says why it cannot."""
     try:
         log = opened.enter_context(closing(reader_of(home)))
-        log.names(Kind.TOPIC)  # brokers that do not answer are awaited once, not by each check
+        for kind in Kind:  # what does not answer is awaited once, not by each check
+            log.names(kind)
     except PinlakeError:
         return None
     return log

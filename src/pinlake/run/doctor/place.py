@@ -20,7 +20,7 @@ from pinlake.log.room import kept_free
 from pinlake.record import Kind
 from pinlake.run.doctor.finding import Finding, command
 from pinlake.run.doctor.patient import Patient
-from pinlake.settings import Home
+from pinlake.settings import KAFKA, Home
 from pinlake.stage.connector.configuration import connector_of
 
 ANSWER_SECONDS = 2.0
@@ -79,6 +79,8 @@ def port(patient: Patient) -> Iterator[Finding]:
 
 def writer(patient: Patient) -> Iterator[Finding]:
     """See who appends to the log, and whether that gateway answers."""
+    if not patient.home.has_embedded_log:
+        return
     lock = _log_path(patient.home).with_suffix(".lock")
     owner = _lock_owner(lock)
     gateway = patient.home.settings.gateway
@@ -113,6 +115,8 @@ def disk(patient: Patient) -> Iterator[Finding]:
 
 def log(patient: Patient) -> Iterator[Finding]:
     """Open the log, and say what to do where that fails."""
+    if not patient.home.has_embedded_log:
+        return
     path = _log_path(patient.home)
     if not path.exists():
         yield Finding("ok", "", f"there is no log yet at {path}; `pinlake serve` makes it")
@@ -134,7 +138,7 @@ def log(patient: Patient) -> Iterator[Finding]:
 def kafka(patient: Patient) -> Iterator[Finding]:
     """Ask the brokers, where topics are in Kafka."""
     home = patient.home
-    if home.topics_url == home.log_url:
+    if not home.topics_url.startswith(KAFKA):
         return
     do = "start the brokers, or mend `topics` and [kafka]; see `pinlake config`"
     try:

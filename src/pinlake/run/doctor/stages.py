@@ -70,6 +70,8 @@ def retention(patient: Patient) -> Iterator[Finding]:
     hours = {Kind.TOPIC: limits.retention_hours, Kind.STREAM: limits.stream_retention_hours}
     if patient.home.topics_url != patient.home.log_url:
         hours[Kind.TOPIC] = 0  # Kafka forgets by its own retention
+    if patient.home.streams_url != patient.home.log_url:
+        hours[Kind.STREAM] = 0  # and so does Kinesis
     for kind in Kind:
         for name in log.names(kind) if hours[kind] else ():
             yield from _kept(patient, log, floor, LogName(kind, name), hours[kind])
