@@ -1,10 +1,13 @@
 """A local Spark 4 as Databricks sets it up: ANSI on, UTC, Delta where its jars can be had."""
 
+import contextlib
 import os
 import shutil
 import sys
 import tempfile
 from pathlib import Path
+
+from harness.s3_server import KEYS
 
 DELTA = "io.delta:delta-spark_2.13:4.0.0"
 IVY = Path(__file__).parents[1] / ".cache" / "ivy"
@@ -34,10 +37,21 @@ def java_is_there():
 def start():
     """Return a session on two cores; without Delta where its jars cannot be fetched."""
     os.environ["PYSPARK_PYTHON"] = sys.executable
-    try:
-        return _session(LOCAL | WITH_DELTA)
-    except Exception:  # noqa: BLE001 - spark-submit ends in many ways when Ivy finds no jars
-        return _session(LOCAL)
+    with _keys_of_workers():
+        try:
+            return _session(LOCAL | WITH_DELTA)
+        except Exception:  # noqa: BLE001 - spark-submit ends in many ways when Ivy finds no jars
+            return _session(LOCAL)
+
+
+@contextlib.contextmanager
+def _keys_of_workers():
+    """Have the workers find credentials where AWS's tools look: they inherit what is set now."""
+    before = {name: os.environ.get(name) for name in KEYS}
+    os.environ.update(KEYS)
+    yield
+    for name, value in before.items():
+        os.environ.pop(name) if value is None else os.environ.update({name: value})
 
 
 def has_delta(session):

@@ -13,9 +13,9 @@ from pinlake.record import Partition, Record, stream
 
 
 class World:
-    def __init__(self, folder, functions_sql=""):
+    def __init__(self, folder, functions_sql="", lake=None):
         self.folder = folder / "lake"
-        self.lake = FileLake(self.folder.as_uri())
+        self.lake = lake or FileLake(self.folder.as_uri())
         self.log = MemoryLog()
         self.functions_sql = functions_sql
         self.engine = DuckdbEngine(self.lake, self.log, functions_sql, memory="300MB")
@@ -59,7 +59,9 @@ class World:
         """Return a table's rows as deltalake and polars read them, sorted."""
         if tables.snapshot(self.lake, table) is None:
             return []
-        frame = pl.read_delta(str(self.folder / table))
+        told = self.lake.storage_options.items()
+        options = {name: text for name, text in told if name.startswith("AWS_")}
+        frame = pl.read_delta(self.lake.table_url(table), storage_options=options)
         frame = frame.select(columns) if columns else frame
         return sorted(frame.rows(), key=repr)
 

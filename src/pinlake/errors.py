@@ -108,6 +108,14 @@ class LakeDiffers(PinlakeError):
     """
 
 
+class SparkFailed(PinlakeError):
+    """Spark could not do its part: {reason}; nothing is lost, what was begun is carried out again.
+    `pinlake doctor` looks at how it is reached.
+    """
+
+    reason: str
+
+
 class TopicUnknown(PinlakeError):
     """{kind} {name!r} does not exist; create it first or post a record to it."""
 

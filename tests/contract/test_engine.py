@@ -1,9 +1,11 @@
 """What every engine does with a step: the same rows, quarantine, counts and transactions."""
 
 import json
+from pathlib import Path
 
 import pytest
 
+import lakes
 from pinlake.dataset import Column, StreamRoute, Table
 from pinlake.engine.duckdb import DuckdbEngine
 from pinlake.lake import tables
@@ -42,8 +44,8 @@ VALUES = [json.dumps(each).encode() for each in DIRT] + [b"\xff\xfe", b'{"id": 8
 class SparkWorld(World):
     """A World whose steps run on Spark."""
 
-    def __init__(self, folder, session):
-        super().__init__(folder)
+    def __init__(self, folder, session, lake):
+        super().__init__(folder, lake=lake)
         self.engine.close()
         self.session = session
         self.engine = self._spark()
@@ -60,14 +62,27 @@ class SparkWorld(World):
         return SparkEngine(self.lake, self.log, "", Opened(self.session, ours=False))
 
 
+ON_SPARK = [pytest.mark.spark, pytest.mark.slow]
+
+
 @pytest.fixture(
-    params=["duckdb", pytest.param("spark", marks=[pytest.mark.spark, pytest.mark.slow])]
+    params=[
+        "duckdb file",
+        "duckdb s3",
+        pytest.param("spark file", marks=ON_SPARK),
+        pytest.param("spark s3", marks=ON_SPARK),
+    ]
 )
 def world(request, tmp_path):
-    if request.param == "spark":
-        made = SparkWorld(tmp_path, request.getfixturevalue("delta_spark"))
+    engine, store = request.param.split()
+    place = lakes.file_place(tmp_path)
+    if store == "s3":
+        place = lakes.s3_place(request.getfixturevalue("s3_endpoint"), tmp_path)
+        Path(place.home).mkdir()
+    if engine == "spark":
+        made = SparkWorld(tmp_path, request.getfixturevalue("spark"), place.open())
     else:
-        made = World(tmp_path)
+        made = World(tmp_path, lake=place.open())
     yield made
     made.engine.close()
 

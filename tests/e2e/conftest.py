@@ -1,8 +1,11 @@
 """A home that holds the 168 real rows, posted through the real socket by both routes."""
 
+import shutil
+
 import pytest
 import requests
 
+import spark_homes
 from harness.pipeline import Gateway, post_to_kafka, post_to_kinesis, run_stages
 
 TABLES = ("pin", "geo", "user")
@@ -18,4 +21,18 @@ def published_home(tmp_path_factory, real_rows):
                 post_to_kafka(gateway.url, table, row, session)
                 post_to_kinesis(gateway.url, table, row, session)
     run_stages(home)
+    return home
+
+
+@pytest.fixture(scope="session")
+def filled(tmp_path_factory, real_rows):
+    """A home with everything that arrives, up to the sink's objects. Copy it."""
+    return spark_homes.filled(tmp_path_factory.mktemp("filled") / "home", real_rows)
+
+
+@pytest.fixture(scope="session")
+def embedded(filled, tmp_path_factory):
+    """The same home through every stage of the embedded engine, over files."""
+    home = shutil.copytree(filled, tmp_path_factory.mktemp("embedded") / "home")
+    run_stages(home, "load", "clean", "stream")
     return home

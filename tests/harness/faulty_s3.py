@@ -18,12 +18,13 @@ FAULTS = (DROP, ERROR, SLOW_DOWN, LOSE, LATE_ERROR, TWICE, CUT, SLOW)
 
 
 class FaultyS3:
-    """Forwards to a server. Request n of a method in ``methods`` meets ``script[n]``; then the seed decides."""
+    """Forwards to a server. Request n of a method in ``methods``, for a path with ``of`` in it, meets
+    ``script[n]``; then the seed decides."""
 
-    def __init__(self, endpoint, script=(), methods=("PUT",), seed=0, rate=0.0):
+    def __init__(self, endpoint, script=(), methods=("PUT",), seed=0, rate=0.0, of=""):
         self.target = urlsplit(endpoint).netloc
         self.done = Counter()
-        self.script, self._methods = list(script), methods
+        self.script, self._methods, self._of = list(script), methods, of
         self._rng, self._rate, self._lock = random.Random(seed), rate, threading.Lock()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         self._server.daemon_threads = True
@@ -39,10 +40,10 @@ class FaultyS3:
         self._thread.join()
         self._server.server_close()
 
-    def action(self, method):
+    def action(self, method, path):
         with self._lock:
             chosen = PASS
-            if self.script and method in self._methods:
+            if self.script and method in self._methods and self._of in path:
                 chosen = self.script.pop(0)
             elif self._rng.random() < self._rate:
                 chosen = self._rng.choice(FAULTS)
@@ -71,7 +72,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_PUT(self):
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        action = self.proxy.action(self.command)
+        action = self.proxy.action(self.command, self.path)
         if action == DROP:
             self.close_connection = True
         elif action == ERROR:

@@ -1,48 +1,38 @@
-"""Commits that an engine's own Delta writer makes: the table before, durability after."""
+"""Files that an engine's workers write into a table; ``tables.commit`` names them in one commit."""
 
 from __future__ import annotations
 
+import msgspec
 from deltalake import Schema
 
-from pinlake.errors import ColumnsChanged, TableBroken
-from pinlake.lake import commits, types
-from pinlake.lake.handle import Head, handle_of
-from pinlake.lake.store import Lake
+from pinlake.errors import TableBroken
+from pinlake.lake.draft import DraftTable, Written
+from pinlake.lake.handle import handle_of
+from pinlake.lake.store import ArrowStream, Lake
 
 
-def prepare(lake: Lake, table: str, schema: Schema) -> Head:
-    """Return where a table stands, made if it is missing, and fit for another writer's append.
-
-    A newest commit that a power cut tore is set aside first. Raises ColumnsChanged where
-    the table has other columns, TableBroken where it has features that an append must heed.
-    """
+def check(lake: Lake, table: str) -> None:
+    """Raise TableBroken where a table has features that an append must heed: before any work."""
     handle = handle_of(lake, table)
     with handle.lock:
-        head = handle.newest(writing=True) or handle.create(schema)
-        found, wanted = types.columns(head.schema), types.columns(schema)
-        if found != wanted:
-            raise ColumnsChanged(table=table, found=found, wanted=wanted)
-        if not handle.is_plain:
+        if handle.newest() is not None and not handle.is_plain:
             reason = "another writer gave it partitions or table features; append with that one"
             raise TableBroken(table=table, reason=reason)
-        return head
 
 
-def settle(lake: Lake, table: str, app_id: str, number: int) -> int | None:
-    """Return the version that has commit ``number`` of ``app_id``, durable, or None.
+def write(lake: Lake, table: str, schema: Schema, rows: ArrowStream) -> Written:
+    """Write rows into a table's folder, durably; no reader of the table sees them yet.
 
-    Looks from the newest version back, and syncs the files it adds before its own name.
+    Any process of any machine that reaches the lake may do it. What is never committed
+    stays until the table is vacuumed.
     """
-    handle = handle_of(lake, table)
-    with handle.lock:
-        head = handle.newest()
-        for version in range(head.version if head else -1, -1, -1):
-            record = commits.read(lake, table, version)
-            found = record.committed.get(app_id)
-            if found == number:
-                lake.sync([f"{table}/{file.path}" for file in record.files])
-                lake.sync([commits.path(table, version)])
-                return version
-            if found is not None:
-                return None
-    return None
+    draft = DraftTable(lake, table, schema)
+    try:
+        content = draft.write(rows, "", 1, {}).content
+    finally:
+        draft.close()
+    return Written(tuple(line for line in content.splitlines() if _is_add(line)))
+
+
+def _is_add(line: bytes) -> bool:
+    return "add" in msgspec.json.decode(line)

@@ -47,6 +47,15 @@ class Draft(msgspec.Struct, frozen=True):
     files: tuple[str, ...]
 
 
+class Written(msgspec.Struct, frozen=True):
+    """Files that lie in a table, durably, and that no commit names yet.
+
+    ``adds`` are their ``add`` actions, each a line of JSON.
+    """
+
+    adds: tuple[bytes, ...]
+
+
 class DraftTable:
     """An empty table on this machine, beside the real one, in which deltalake writes.
 
@@ -68,22 +77,33 @@ class DraftTable:
         return self._file(0).read_bytes()
 
     def write(
-        self, rows: ArrowStream | None, app_id: str, number: int, counts: Mapping[str, int]
+        self,
+        rows: ArrowStream | Written | None,
+        app_id: str,
+        number: int,
+        counts: Mapping[str, int],
     ) -> Draft:
         """Write the rows' files and return the commit that would add them.
 
         Raises ColumnsChanged where the rows do not fit the schema.
         """
         self._file(1).unlink(missing_ok=True)
+        if isinstance(rows, Written):
+            self._commit(None, app_id, number, counts)
+            lines = [self._file(1).read_bytes().removesuffix(b"\n"), *rows.adds]
+            return self._draft(b"\n".join(lines))
         self._commit(rows, app_id, number, counts)
-        content = self._file(1).read_bytes()
-        names = [file.path for file in commits.parse(1, content).files]
-        self._adopt(names)
-        return Draft(content, tuple(f"{self._table}/{name}" for name in names))
+        draft = self._draft(self._file(1).read_bytes())
+        self._adopt([name.removeprefix(f"{self._table}/") for name in draft.files])
+        return draft
 
     def close(self) -> None:
         """Delete what is left. Idempotent."""
         shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _draft(self, content: bytes) -> Draft:
+        files = commits.parse(1, content).files
+        return Draft(content, tuple(f"{self._table}/{file.path}" for file in files))
 
     def _adopt(self, names: list[str]) -> None:
         """Give the files their places; where that fails nothing is left here for the next try."""

@@ -14,12 +14,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
+import msgspec
 import obstore
 from obstore.store import S3Store
 
 from pinlake.errors import LakeFailed, SettingInvalid
 from pinlake.lake import requests
 from pinlake.lake.copies import Copies
+from pinlake.lake.credentials import of_profile
 from pinlake.lake.requests import Asking, reason
 from pinlake.lake.store import Content, Identity, Lake, Numbered
 from pinlake.settings import S3
@@ -60,10 +62,16 @@ class S3Lake(Lake):
         self.ground = folder / "cache" / "lake" / place
         self.spill = folder / "cache" / "spill"
         self._drafts, self._claims = folder / "drafts" / place, folder / "claims" / place
-        self._settings, self._keys = settings, dict(keys or {})
+        self._settings, self._keys, self._folder = settings, dict(keys or {}), folder
         self._copies = Copies(self.ground, settings.cache_bytes)
         self._asking = Asking(self.url)
         self._store = self._opened(bucket, prefix)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Go to another process without credentials: it has its own, as any tool of AWS's."""
+        region = _region(self._settings, self._keys)
+        settings = msgspec.structs.replace(self._settings, region=region)
+        return _elsewhere, (self.url, settings, self._folder)
 
     def _opened(self, bucket: str, prefix: str) -> S3Store:
         options: S3Config = {
@@ -294,6 +302,12 @@ def _side_by_side(work: Callable[[T], U], given: Sequence[T]) -> Iterator[U]:
         finally:
             for future in coming:
                 future.cancel()
+
+
+def _elsewhere(url: str, settings: S3, folder: Path) -> S3Lake:
+    """Open a lake in a worker's process; what it keeps lies in the home where that is here too."""
+    here = folder if folder.is_dir() else Path.cwd() / ".pinlake"
+    return S3Lake(url, settings, here, of_profile(os.environ, Path.home()))
 
 
 def _identity(told: Any) -> Identity:

@@ -10,7 +10,7 @@ from deltalake import DeltaTable, Schema
 
 from pinlake.errors import ColumnsChanged, TableBroken
 from pinlake.lake import commits, opening, types
-from pinlake.lake.draft import Draft
+from pinlake.lake.draft import Draft, Written
 from pinlake.lake.handle import Head, forget, handle_of
 from pinlake.lake.store import ArrowStream, Lake
 
@@ -20,6 +20,7 @@ __all__ = [
     "Head",
     "Size",
     "Snapshot",
+    "Written",
     "added",
     "added_bytes",
     "commit",
@@ -78,7 +79,7 @@ def commit(
     lake: Lake,
     table: str,
     schema: Schema,
-    rows: ArrowStream | None,
+    rows: ArrowStream | Written | None,
     *,
     app_id: str,
     number: int,
@@ -88,7 +89,8 @@ def commit(
 
     Makes the table (lowest Delta protocol, this schema) where it is missing.
     Numbers start at 1; ``counts`` goes into the commit's metadata; ``rows`` None
-    or empty commits the txn alone. The rows' files are durable before the commit
+    or empty commits the txn alone; files that ``delegated.write`` wrote are named, or
+    deleted where the commit is there already. The rows' files are durable before the commit
     names them; of writers that race for one version the others read the txn
     again. Raises ColumnsChanged where the table has other columns, TableBroken
     where another writer gave it features that an append must heed.

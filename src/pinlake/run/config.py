@@ -12,7 +12,7 @@ from pinlake.run.present import Presenter
 
 PASSWORD = re.compile(r"(?<=://)([^:/@]*):.*@")
 """To the last @: one in front of it is of the password too."""
-SECRET = re.compile(r"([?&][^=&]*(?:pass|secret|token)[^=&]*=)[^&]*", re.IGNORECASE)
+SECRET = re.compile(r"([?&;][^=&;]*(?:pass|secret|token)[^=&;]*=)[^&]*", re.IGNORECASE)
 
 
 def show_config(path: Path | None, *, json: bool) -> None:

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from pinlake.dataset import Dataset
 from pinlake.engine.base import Engine
-from pinlake.errors import LogLost, LogUnusable, SettingInvalid
+from pinlake.errors import LogLost, LogUnusable
 from pinlake.lake import progress
 from pinlake.lake.moving import check_settled
 from pinlake.lake.open import open_lake
@@ -139,9 +139,6 @@ def _engine(
     stage: str, settings: Settings, lake: Lake, log: LogReader | None, dataset: Dataset
 ) -> Engine:
     if settings.engine == "spark":
-        if not lake.url.startswith("file:"):
-            reason = "Spark reads and writes a lake in a folder alone so far; take duckdb"
-            raise SettingInvalid(where="settings", name="engine", value="spark", reason=reason)
         from pinlake.engine.spark.engine import SparkEngine
         from pinlake.engine.spark.session import opened
 

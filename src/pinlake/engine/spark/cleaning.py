@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from deltalake import Schema
@@ -16,17 +17,41 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 
-def define(spark: SparkSession, functions_sql: str) -> None:
-    """Define pinlake's functions and a data set's own in a session."""
-    for statement in functions.spark_statements(functions.words(functions_sql)):
+PROBE = "CREATE OR REPLACE TEMPORARY FUNCTION pinlake_probe() RETURNS INT RETURN 1"
+
+Wording = Callable[[str], str]
+"""Turns SQL that calls the functions into what a session runs."""
+
+
+def define(spark: SparkSession, functions_sql: str) -> Wording:
+    """Define pinlake's functions and a data set's own in a session, if it knows SQL functions.
+
+    Where it does not (Sail), what calls them is to be written out, which ``Wording`` does.
+    """
+    text = functions.words(functions_sql)
+    if not _knows_functions(spark):
+        return lambda sql: functions.inline(sql, text)
+    for statement in functions.spark_statements(text):
         spark.sql(statement.replace("CREATE TEMP", "CREATE OR REPLACE TEMP", 1))
+    return lambda sql: sql
 
 
-def cleaned(spark: SparkSession, table: Table, batch: DataFrame) -> DataFrame:
+def _knows_functions(spark: SparkSession) -> bool:
+    from pyspark.errors import IllegalArgumentException, ParseException
+
+    try:
+        spark.sql(PROBE)
+    except (IllegalArgumentException, ParseException):
+        return False
+    return True
+
+
+def cleaned(spark: SparkSession, table: Table, batch: DataFrame, worded: Wording) -> DataFrame:
     """Return a batch's rows cleaned, each with its provenance."""
-    batch.createOrReplaceTempView(f"`{table.name}`")
+    # Sail takes quotes here for a part of the name.
+    batch.createOrReplaceTempView(table.name if table.name.isidentifier() else quoted(table.name))
     where = str(table.clean_path) or table.name
-    return spark.sql(dialect.with_provenance(table.clean_sql, PROVENANCE, "spark", where))
+    return spark.sql(worded(dialect.with_provenance(table.clean_sql, PROVENANCE, "spark", where)))
 
 
 def counted(rows: DataFrame, key: str) -> tuple[int, int]:

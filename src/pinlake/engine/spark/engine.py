@@ -1,11 +1,12 @@
-"""Steps on Spark: workers decode objects, Spark cleans by the data set's SQL and commits."""
+"""Steps on Spark: workers decode and write, Spark cleans by a data set's SQL, the lake commits."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import duckdb
 import msgspec
@@ -20,19 +21,23 @@ from pinlake.engine.inputs import TOPIC
 from pinlake.engine.quarantine import Rejected
 from pinlake.engine.records import Decoded
 from pinlake.engine.running import StepEngine, counts, planned
-from pinlake.engine.spark import cleaning
-from pinlake.engine.spark import objects as workers
+from pinlake.engine.spark import cleaning, failures, files, objects
+from pinlake.engine.spark.cleaning import Wording
 from pinlake.engine.spark.session import Opened
 from pinlake.engine.values import Source, joined
+from pinlake.errors import SparkFailed
 from pinlake.lake import delegated, evolution, tables
 from pinlake.lake.store import Lake
+from pinlake.lake.tables import Written
 from pinlake.log.base import LogReader
 from pinlake.table import UNROUTED
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame
+    from pyspark.sql import DataFrame, SparkSession
 
 OBJECTS_A_TASK = 4
+READERS = 32
+"""So many tasks at most read a table's files."""
 KEYLESS = """SELECT _topic, _partition, _offset, _element, CAST(to_json(batch) AS VARCHAR)
 FROM batch"""
 """The rows of the view ``batch`` as the quarantine holds them."""
@@ -41,19 +46,33 @@ FROM batch"""
 class SparkEngine(StepEngine):
     """Runs steps in a Spark session. Not for several threads.
 
-    Load decodes where the workers are, which need pinlake and reach the lake. What comes
-    of a log or of a source is read here, by the driver, and handed to Spark as Arrow.
-    Transactions (``txnAppId``, ``txnVersion``) are the same as the embedded engine's, so
-    that either goes on where the other stopped.
+    Workers write a table's files by the lake's own code, so they need pinlake and reach
+    the lake with credentials of their own; the driver commits what they wrote, as the
+    embedded engine does: either goes on where the other stopped. What comes of a log or
+    of a source is read here, by the driver, and handed to Spark as Arrow.
     """
 
     def __init__(
         self, lake: Lake, log: LogReader | None, functions_sql: str, session: Opened
     ) -> None:
         super().__init__(lake, functions_sql)
-        self.log, self._session, self.spark = log, session, session.spark
+        self.log, self._session = log, session
         self._duckdb: DuckDBPyConnection | None = None
-        self._defined = False
+        self._wording: Wording | None = None
+
+    @property
+    def spark(self) -> SparkSession:
+        """The session that steps run in now."""
+        return self._session.spark
+
+    def run(self, step: Step) -> Outcome:
+        """Run one step to its commit, or find it done; SparkFailed where Spark could not."""
+        try:
+            with failures.told():
+                return super().run(step)
+        except SparkFailed:
+            self._renew()
+            raise
 
     def close(self) -> None:
         """Stop the session, if it is ours. Idempotent."""
@@ -71,18 +90,15 @@ class SparkEngine(StepEngine):
         return self._duckdb
 
     def _load(self, step: Step, given: Objects) -> Outcome:
-        kind = workers.raw_schema(self.connection, step.table)
-        tasks = max(1, len(given.keys) // OBJECTS_A_TASK)
-        keys = self.spark.createDataFrame([(key,) for key in given.keys], "key string")
-        keys = keys.repartition(tasks)
-        # What is no row goes first: to decode twice costs less than to keep what was decoded.
-        refused = keys.mapInArrow(
-            workers.refuser(self.lake.url, step.table), workers.REFUSED
-        ).collect()
-        rows = keys.mapInArrow(
-            workers.decoder(self.lake.url, step.table), workers.spark_schema(kind)
-        )
-        return self._append(step, kind, rows, *workers.told(refused))
+        kind = files.raw_schema(self.connection, step.table)
+        self._follow(step, kind)
+        keys = self._keys(given.keys, len(given.keys) // OBJECTS_A_TASK)
+        work = objects.loader(self.lake, step.output, step.table)
+        found = keys.mapInArrow(work, objects.TOLD).collect()
+        count, rejected = objects.told(found)
+        self._quarantine(step, rejected)
+        outcome = Outcome(step.number, count, 0, len(rejected), None)
+        return self._named(step, kind, files.named(found), outcome)
 
     def _take(self, step: Step, given: Taken) -> Outcome:
         decoded = records.decode(self.connection, step.table, joined(given.parts), records.as_read)
@@ -94,12 +110,10 @@ class SparkEngine(StepEngine):
 
     def _clean(self, step: Step, given: Versions) -> Outcome:
         head = planned(step, given, tables.head(self.lake, given.table))
-        declared = workers.raw_schema(self.connection, step.table)
+        declared = files.raw_schema(self.connection, step.table)
         evolution.check_readable(given.table, head.schema, declared)
-        files = tables.added(self.lake, given.table, given.after, given.upto)
-        kind = workers.spark_schema(declared)
-        batch = self.spark.read.schema(kind).parquet(*files) if files else self._empty(kind)
-        return self._cleaned(step, batch, ())
+        added = tables.added(self.lake, given.table, given.after, given.upto)
+        return self._cleaned(step, self._read(declared, added), ())
 
     def _stream(self, step: Step, given: LogRanges) -> Outcome:
         assert self.log is not None, "a step of stage stream needs a log"
@@ -137,21 +151,21 @@ class SparkEngine(StepEngine):
         rejected: tuple[Rejected, ...],
     ) -> Outcome:
         """Commit a batch's rows as they are decoded."""
-        evolution.follow(self.lake, step.output, kind, self.connection)
+        self._follow(step, kind)
         self._quarantine(step, rejected)
         return self._commit(step, kind, rows, Outcome(step.number, count, 0, len(rejected), None))
 
     def _cleaned(self, step: Step, batch: DataFrame, rejected: tuple[Rejected, ...]) -> Outcome:
         """Commit what a batch's cleaning gives, one row a key."""
-        self._define()
-        found, key = cleaning.cleaned(self.spark, step.table, batch), step.table.key
+        found = cleaning.cleaned(self.spark, step.table, batch, self._words())
+        key = step.table.key
         kind = cleaning.delta_schema(found.drop(*PROVENANCE), key)
-        evolution.follow(self.lake, step.output, kind, self.connection)
+        self._follow(step, kind)
         rows, keyed = cleaning.counted(found, key)
         if keyed < rows:
             rejected += self._keyless(step, batch, found)
         self._quarantine(step, rejected)
-        with _held(cleaning.firsts(found, self._table(step.output), key)) as places:
+        with _held(cleaning.firsts(found, self._held_keys(step.output, key), key)) as places:
             taken = places.count()
             outcome = Outcome(step.number, taken, keyed - taken, len(rejected), None)
             new = cleaning.at(found, places).drop(*PROVENANCE)
@@ -174,46 +188,67 @@ class SparkEngine(StepEngine):
             for topic, partition, offset, element, row in found
         )
 
+    def _follow(self, step: Step, kind: Schema) -> None:
+        """See that the table takes rows of a schema, before any are written."""
+        delegated.check(self.lake, step.output)
+        evolution.follow(self.lake, step.output, kind, self.connection)
+
     def _commit(self, step: Step, kind: Schema, rows: DataFrame, outcome: Outcome) -> Outcome:
-        """Append rows by Spark's writer, durably, with the step's transaction."""
-        if not outcome.rows:
-            done = tables.commit(
-                self.lake,
-                step.output,
-                kind,
-                None,
-                app_id=step.app_id,
-                number=step.number,
-                counts=counts(outcome),
-            )
-            return msgspec.structs.replace(
-                outcome, version=done.version, found_done=done.found_done
-            )
-        delegated.prepare(self.lake, step.output, kind)
-        rows.write.format("delta").mode("append").option("txnAppId", step.app_id).option(
-            "txnVersion", step.number
-        ).option("userMetadata", json.dumps(counts(outcome))).save(self.lake.table_url(step.output))
-        version = delegated.settle(self.lake, step.output, step.app_id, step.number)
-        return msgspec.structs.replace(outcome, version=version)
+        """Append rows that the workers write, durably, with the step's transaction."""
+        made = files.written(rows, self.lake, step.output, kind) if outcome.rows else None
+        return self._named(step, kind, made, outcome)
 
-    def _table(self, table: str) -> DataFrame | None:
-        """Return a table as it stands, or None where there is none."""
-        if tables.head(self.lake, table) is None:
+    def _named(self, step: Step, kind: Schema, made: Written | None, outcome: Outcome) -> Outcome:
+        """Commit the files that the workers wrote, or the transaction alone."""
+        done = tables.commit(
+            self.lake,
+            step.output,
+            kind,
+            made,
+            app_id=step.app_id,
+            number=step.number,
+            counts=counts(outcome),
+        )
+        return msgspec.structs.replace(outcome, version=done.version, found_done=done.found_done)
+
+    def _held_keys(self, table: str, key: str) -> DataFrame | None:
+        """Return the keys that a table holds, or None where there is none."""
+        found = tables.snapshot(self.lake, table)
+        if found is None:
             return None
-        return self.spark.read.format("delta").load(self.lake.table_url(table))
+        kind = Schema([field for field in found.schema.fields if field.name == key])
+        return self._read(kind, found.files)
 
-    def _define(self) -> None:
-        if not self._defined:
-            cleaning.define(self.spark, self.functions_sql)
-            self._defined = True
+    def _read(self, kind: Schema, paths: Sequence[str]) -> DataFrame:
+        """Return the rows of files of tables, with a schema's columns."""
+        if not paths:
+            return self.spark.createDataFrame([], files.spark_schema(kind))
+        if urlsplit(self.lake.url).scheme == "file":
+            return self.spark.read.schema(files.spark_schema(kind)).parquet(*paths)
+        keys = [Path(path).relative_to(self.lake.ground).as_posix() for path in paths]
+        work = files.reader(self.lake, kind)
+        return self._keys(keys, min(len(keys), READERS)).mapInArrow(work, files.spark_schema(kind))
+
+    def _keys(self, keys: Sequence[str], tasks: int) -> DataFrame:
+        """Return the lake's keys, spread over so many tasks."""
+        frame = self.spark.createDataFrame([(key,) for key in keys], "key string")
+        return frame.repartition(max(1, tasks))
+
+    def _renew(self) -> None:
+        """Have a session that the next step can use; one that cannot be had now, it tells of."""
+        with suppress(SparkFailed), failures.told():
+            if self._session.renew():
+                self._wording = None
+
+    def _words(self) -> Wording:
+        if self._wording is None:
+            self._wording = cleaning.define(self.spark, self.functions_sql)
+        return self._wording
 
     def _frame(self, rows: duckdb.DuckDBPyRelation) -> DataFrame:
         """Hand the driver's rows to Spark."""
-        kind = workers.spark_schema(schema.of(rows))
+        kind = files.spark_schema(schema.of(rows))
         return self.spark.createDataFrame(rows.to_arrow_table(), kind)
-
-    def _empty(self, kind: Any) -> DataFrame:
-        return self.spark.createDataFrame([], kind)
 
 
 @contextmanager

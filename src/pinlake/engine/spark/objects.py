@@ -1,79 +1,57 @@
-"""Objects into rows where Spark's workers are: each decodes whole ones as the embedded engine."""
+"""Objects into files of a table, by Spark's workers: each decodes whole ones as DuckDB's engine."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import duckdb
 from duckdb import DuckDBPyConnection
 
-from pinlake.engine import inputs, records, schema
+from pinlake.engine import inputs, records
 from pinlake.engine.decode import Reject
 from pinlake.engine.quarantine import Rejected
 from pinlake.engine.records import Decoded
+from pinlake.engine.spark import files
+from pinlake.engine.spark.files import ROWS_A_BATCH, Batches, Work, connected
 from pinlake.engine.values import Source, Values, joined
-from pinlake.lake.file import FileLake
+from pinlake.lake import delegated
+from pinlake.lake.store import Lake
 from pinlake.table import Table
 
 if TYPE_CHECKING:
     import pyarrow as pa
-    from pyspark.sql.types import StructType
 
-REFUSED = (
+TOLD = (
     "topic string, partition int, position bigint, element int, reason string, bytes binary,"
-    " rows bigint"
+    " rows bigint, add binary"
 )
-"""What tells of what is no row; and a line an object, of which ``rows`` alone is there."""
-ROWS_A_BATCH = 10_000
-
-Decode = Callable[[Iterable["pa.RecordBatch"]], Iterator["pa.RecordBatch"]]
+"""What is no row; of a task's last object how many rows there were; of each file its action."""
 
 
-def raw_schema(connection: DuckDBPyConnection, table: Table) -> Any:
-    """Return the Delta schema of a table's raw rows."""
-    return schema.of(records.rows(connection, table, Values([], [])))
+def loader(lake: Lake, output: str, table: Table) -> Work:
+    """Return what turns batches of object keys into files of a raw table, and tells of both.
 
-
-def spark_schema(delta: Any) -> StructType:
-    """Return a Delta schema as Spark's."""
-    from pyspark.sql.types import StructType
-
-    return StructType.fromJson(json.loads(delta.to_json()))
-
-
-def decoder(lake_url: str, table: Table) -> Decode:
-    """Return what turns batches of object keys into batches of their rows.
-
-    It is sent to the workers, so it holds plain values alone.
+    It is sent to the workers, so it holds what may travel alone.
     """
 
-    def decode(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        with _connected() as connection:
-            for values in _objects(lake_url, batches):
-                yield from _rows(connection, table, values).to_batches(ROWS_A_BATCH)
+    def load(batches: Batches) -> Iterator[pa.RecordBatch]:
+        with connected() as connection:
+            lines: list[dict[str, Any]] = []
+            nothing = _arrow(connection, table, Values([], []))
+            kind = files.raw_schema(connection, table)
+            rows = _rows(connection, table, _objects(lake, batches), lines)
+            written = delegated.write(lake, output, kind, files.stream(nothing.schema, rows))
+            yield files.lines_of(TOLD, lines + [{"add": each} for each in written.adds])
 
-    return decode
-
-
-def refuser(lake_url: str, table: Table) -> Decode:
-    """Return what turns batches of object keys into what is no row of them, and counts the rows."""
-
-    def refuse(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        with _connected() as connection:
-            for values in _objects(lake_url, batches):
-                yield _told(records.decode(connection, table, values, records.of_line))
-
-    return refuse
+    return load
 
 
 def told(found: Iterable[Any]) -> tuple[int, tuple[Rejected, ...]]:
     """Return how many rows the workers counted, and what is no row, in order."""
     lines = list(found)
     rejected = sorted(
-        (each for each in lines if each["rows"] is None),
+        (each for each in lines if each["reason"] is not None),
         key=lambda each: (each["topic"], each["partition"], each["position"], each["element"]),
     )
     return sum(each["rows"] or 0 for each in lines), tuple(
@@ -86,50 +64,52 @@ def told(found: Iterable[Any]) -> tuple[int, tuple[Rejected, ...]]:
     )
 
 
-@contextmanager
-def _connected() -> Iterator[DuckDBPyConnection]:
-    """Open a DuckDB for a task, which is one of several on its machine."""
-    with duckdb.connect(config={"threads": 1}) as connection:
-        connection.execute("SET TimeZone = 'UTC'")
-        yield connection
-
-
-def _objects(lake_url: str, batches: Iterable[pa.RecordBatch]) -> Iterator[Values]:
-    lake = FileLake(lake_url)
+def _objects(lake: Lake, batches: Batches) -> Iterator[Values]:
     for batch in batches:
         for key in batch.column(0).to_pylist():
             yield joined(list(inputs.read_objects(lake, [key])))
 
 
-def _rows(connection: DuckDBPyConnection, table: Table, values: Values) -> pa.Table:
+def _rows(
+    connection: DuckDBPyConnection,
+    table: Table,
+    objects: Iterable[Values],
+    lines: list[dict[str, Any]],
+) -> Iterator[pa.RecordBatch]:
+    """Yield the objects' rows, and note what is told of them."""
+    for values in objects:
+        rows, decoded = _decoded(connection, table, values)
+        lines += map(_line, decoded.rejected)
+        lines.append({"rows": len(decoded.values)})
+        yield from rows.to_batches(ROWS_A_BATCH)
+
+
+def _decoded(
+    connection: DuckDBPyConnection, table: Table, values: Values
+) -> tuple[pa.Table, Decoded]:
     """Return an object's rows: most objects' records are all plain, which one query finds out."""
     if not table.generic:
         try:
-            return records.rows(connection, table, values, checked=True).to_arrow_table()
+            return _arrow(connection, table, values, checked=True), Decoded(values)
         except (duckdb.Error, UnicodeDecodeError) as failure:
             if not records.is_odd(failure):
                 raise
     decoded = records.decode(connection, table, values, records.of_line)
-    return records.rows(connection, table, decoded.values).to_arrow_table()
+    return _arrow(connection, table, decoded.values), decoded
 
 
-def _told(decoded: Decoded) -> pa.RecordBatch:
-    import pyarrow as pa
+def _arrow(
+    connection: DuckDBPyConnection, table: Table, values: Values, *, checked: bool = False
+) -> pa.Table:
+    return records.rows(connection, table, values, checked=checked).to_arrow_table()
 
-    lines = [
-        {
-            "topic": each.source.topic,
-            "partition": each.source.partition,
-            "position": each.position,
-            "element": each.reject.element,
-            "reason": each.reject.reason,
-            "bytes": each.reject.content,
-            "rows": None,
-        }
-        for each in decoded.rejected
-    ]
-    kinds = [pa.string(), pa.int32(), pa.int64(), pa.int32(), pa.string(), pa.binary(), pa.int64()]
-    names = [column.split()[0] for column in REFUSED.split(",")]
-    schema = pa.schema(list(zip(names, kinds, strict=True)))
-    lines.append(dict.fromkeys(names) | {"rows": len(decoded.values)})
-    return pa.RecordBatch.from_pylist(lines, schema)
+
+def _line(rejected: Rejected) -> dict[str, Any]:
+    return {
+        "topic": rejected.source.topic,
+        "partition": rejected.source.partition,
+        "position": rejected.position,
+        "element": rejected.reject.element,
+        "reason": rejected.reject.reason,
+        "bytes": rejected.reject.content,
+    }

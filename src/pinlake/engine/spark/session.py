@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
+from pinlake.engine.spark import connect, failures
 from pinlake.errors import LibraryMissing
 from pinlake.settings import Spark
 
@@ -24,6 +27,8 @@ LOCAL = {
     "spark.ui.enabled": "false",
     "spark.ui.showConsoleProgress": "false",
     "spark.log.level": "ERROR",
+    # Two hundred, Spark's own, take seconds of a small step; a local master has few cores.
+    "spark.sql.shuffle.partitions": "8",
 }
 """A local master listens to this machine alone."""
 MEANING = {"spark.sql.ansi.enabled": "true", "spark.sql.session.timeZone": "UTC"}
@@ -31,10 +36,20 @@ MEANING = {"spark.sql.ansi.enabled": "true", "spark.sql.session.timeZone": "UTC"
 
 
 class Opened:
-    """A session and whether it is ours to stop."""
+    """A session and whether it is ours to stop; ``again`` makes one that a server has lost anew."""
 
-    def __init__(self, spark: SparkSession, *, ours: bool) -> None:
-        self.spark, self._ours = spark, ours
+    def __init__(
+        self, spark: SparkSession, *, ours: bool, again: Callable[[], SparkSession] | None = None
+    ) -> None:
+        self.spark, self._ours, self._again = spark, ours, again
+
+    def renew(self) -> bool:
+        """Have a new session, if that can be: a server that was started anew knows none."""
+        if self._again is None:
+            return False
+        self.spark.stop()
+        self.spark = _meant(self._again())
+        return True
 
     def close(self) -> None:
         """Stop the session, if it was made here. Idempotent."""
@@ -48,26 +63,33 @@ def opened(settings: Spark) -> Opened:
 
     One that is active already (a notebook's) is taken as it is; else ``remote`` names a
     Spark Connect server, or one is made with ``master``. Raises LibraryMissing without
-    pyspark.
+    pyspark, SparkFailed where no session can be had.
     """
     try:
         from pyspark.sql import SparkSession
     except ImportError as error:
         raise LibraryMissing(feature="engine spark", library="pyspark", extra="spark") from error
     active = SparkSession.getActiveSession()
-    session = Opened(active, ours=False) if active else Opened(_made(settings), ours=True)
+    if active:
+        return Opened(_meant(active), ours=False)
+    # Workers must be this Python: another one has no pinlake, or another version of it.
+    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+    with failures.told():
+        if settings.remote:
+            again = partial(connect.session, settings.remote)
+            return Opened(_meant(again()), ours=True, again=again)
+        return Opened(_meant(_made(settings)), ours=True)
+
+
+def _meant(session: SparkSession) -> SparkSession:
     for name, value in MEANING.items():
-        session.spark.conf.set(name, value)
+        session.conf.set(name, value)
     return session
 
 
 def _made(settings: Spark) -> SparkSession:
     from pyspark.sql import SparkSession
 
-    # Workers must be this Python: another one has no pinlake, or another version of it.
-    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
-    if settings.remote:
-        return SparkSession.builder.remote(settings.remote).getOrCreate()
     builder = SparkSession.builder.master(settings.master).appName("pinlake")
     configuration = DELTA | (LOCAL if settings.master.startswith("local") else {})
     if settings.packages:

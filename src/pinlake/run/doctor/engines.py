@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import importlib.metadata
+import importlib.util
 import os
 import re
 import shutil
 import subprocess
 from collections.abc import Iterator
 
+from pinlake.engine.spark import connect
+from pinlake.errors import SparkFailed
 from pinlake.run.doctor.finding import Finding
 from pinlake.run.doctor.patient import Patient
 
@@ -33,8 +36,24 @@ def engine(patient: Patient) -> Iterator[Finding]:
         yield Finding(
             "error", "", f"pyspark {version} is installed, Spark 4 is needed", "install it"
         )
-    if not settings.spark.remote:  # behind Spark Connect, Java is the server's
+    if settings.spark.remote:  # behind Spark Connect, Java is the server's
+        yield from _remote(version, settings.spark.remote)
+    else:
         yield from _java(version)
+
+
+def _remote(pyspark: str, remote: str) -> Iterator[Finding]:
+    if importlib.util.find_spec("grpc") is None:
+        do = 'pip install "pinlake[spark,spark-connect]"'
+        yield Finding("error", "", "spark.remote is set, and grpcio is not installed", do)
+        return
+    try:
+        connect.reach(remote)
+    except SparkFailed as error:
+        do = "start the Spark Connect server, or mend spark.remote: sc://<host>:<port>"
+        yield Finding("error", "", error.reason, do)
+    else:
+        yield Finding("ok", "", f"Spark {pyspark} behind a server that answers")
 
 
 def _java(pyspark: str) -> Iterator[Finding]:
