@@ -12,6 +12,11 @@ from harness.kinesalite import Kinesalite, forget_streams
 from requirements_of_tests import require
 
 
+def pytest_addoption(parser):
+    """Let ``script/cells`` run all cells."""
+    parser.addoption("--cells", choices=["gate", "all"], default="gate", help="which cells run")
+
+
 def pytest_collection_modifyitems(items):
     """Let pyspark leave its sockets to the garbage collector, as it does."""
     for item in items:

@@ -52,6 +52,22 @@ class HomeMissing(PinlakeError):
     """
 
 
+class HomeMoved(PinlakeError):
+    """{home} was moved: its {name} is {held!r} since, and the settings say {set!r}. Set {name} in
+    pinlake.toml, or by {variable}; or run `pinlake move` to move it to where the settings point.
+    """
+
+
+class HomeMoving(PinlakeError):
+    """{home} is being moved, and neither place can be used before that is done: run
+    `pinlake move` again, which goes on where it stopped.
+    """
+
+
+class MoveRefused(PinlakeError):
+    """The home is not moved: {reason}. Nothing was switched."""
+
+
 class HomeUnusable(PinlakeError):
     """{home} cannot be used as a pinlake home ({reason}): mend it,
     or choose another with --home.
@@ -71,6 +87,24 @@ class LibraryMissing(PinlakeError):
 class LakeFailed(PinlakeError):
     """The lake {url} could not be read or written: {reason}; nothing is lost, what was begun is
     carried out again. `pinlake doctor` looks at how it is reached.
+    """
+
+
+class LakeTaken(PinlakeError):
+    """{lake} cannot become a copy of this lake: {reason}; name a place where nothing is yet, or
+    move away what is there.
+    """
+
+
+class LakeMoving(PinlakeError):
+    """{lake} is not whole: {source} is being moved to it. Run `pinlake move` again, which goes on
+    where it stopped, before a stage works on it.
+    """
+
+
+class LakeDiffers(PinlakeError):
+    """The copy of the lake is not equal to it: {what} is {found} and should be {expected}; nothing
+    was switched. See that nobody else writes to either place, and run `pinlake move` again.
     """
 
 
@@ -200,6 +234,12 @@ class RecordsGone(PinlakeError):
     """
 
     last: int
+
+
+class LogNotEmpty(PinlakeError):
+    """{partition} is to begin at position {before:,}, and holds records below it: delete the topic
+    if nobody needs them, or name a log without it.
+    """
 
 
 class RecordsTrimmed(RecordsGone):

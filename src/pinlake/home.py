@@ -13,8 +13,15 @@ from msgspec.structs import replace
 
 from pinlake import dataset as datasets
 from pinlake.dataset import Dataset
-from pinlake.errors import HomeForeign, HomeMissing, HomeUnusable, HomeVersion
-from pinlake.settings import Home, read
+from pinlake.errors import (
+    HomeForeign,
+    HomeMissing,
+    HomeMoved,
+    HomeMoving,
+    HomeUnusable,
+    HomeVersion,
+)
+from pinlake.settings import Home, Places, environment_name, read
 from pinlake.telemetry import logger
 
 FORMAT = 2
@@ -29,12 +36,15 @@ class HomeRecord(msgspec.Struct, frozen=True):
     """What ``home.json`` says, in the newest format.
 
     ``dataset`` is a shipped name or a folder's absolute path, ``written_by`` the
-    version of pinlake that made the home or took it to its format.
+    version of pinlake that made the home or took it to its format. Of a home that was
+    moved ``places`` tells where to, and ``moving_from``, until that is done, where from.
     """
 
     format: int
     dataset: str
     written_by: str = ""
+    places: Places | None = None
+    moving_from: Places | None = None
 
 
 Upgrade = Callable[[HomeRecord], HomeRecord]
@@ -68,7 +78,32 @@ def open_home(
         raise HomeForeign(home=home.path, held=held.dataset, wanted=wanted)
     if held.format < FORMAT:
         _upgrade(home, held)
+    _check_places(home, held)
     return home, datasets.load(held.dataset)
+
+
+def note(home: Home, record: HomeRecord) -> None:
+    """Write a home's own record durably, in place of the one that is there."""
+    draft = _draft(home, record)
+    with draft.open("rb") as file:
+        os.fsync(file.fileno())
+    draft.replace(home.path / FILE)
+    folder = os.open(home.path, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def _check_places(home: Home, record: HomeRecord) -> None:
+    """Raise HomeMoving in the middle of a move, HomeMoved where settings are of before it."""
+    if record.moving_from is not None:
+        raise HomeMoving(home=home.path)
+    for name in Places.__struct_fields__ if record.places else ():
+        held, found = getattr(record.places, name), getattr(home.places, name)
+        if held.rstrip("/") != found.rstrip("/"):
+            variable = environment_name(name)
+            raise HomeMoved(home=home.path, name=name, held=held, set=found, variable=variable)
 
 
 def recorded(home: Home) -> HomeRecord | None:

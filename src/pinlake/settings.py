@@ -177,6 +177,14 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """``[kafka]``: librdkafka's own settings by their own names, for ``topics = "kafka://…"``."""
 
 
+class Places(msgspec.Struct, frozen=True):
+    """Where logs and lake are, as the settings of these names say it; empty: the home's own."""
+
+    topics: str = ""
+    streams: str = ""
+    lake: str = ""
+
+
 class Home(msgspec.Struct, frozen=True):
     """The folder that holds everything of one pipeline, and the settings for it."""
 
@@ -187,6 +195,18 @@ class Home(msgspec.Struct, frozen=True):
         """Return the home with another connector configuration for its sink."""
         sink = msgspec.structs.replace(self.settings.sink, connector=str(path.absolute()))
         return Home(self.path, msgspec.structs.replace(self.settings, sink=sink))
+
+    @property
+    def places(self) -> Places:
+        """Where its logs and its lake are."""
+        return Places(self.settings.topics, self.settings.streams, self.settings.lake)
+
+    def at(self, places: Places) -> Home:
+        """Return the home with its logs and lake elsewhere; raise SettingInvalid."""
+        moved = msgspec.structs.replace(self.settings, **msgspec.structs.asdict(places))
+        home = Home(self.path, moved)
+        _check_streams(home)
+        return home
 
     @property
     def log_url(self) -> str:
@@ -384,6 +404,7 @@ __all__ = [
     "Home",
     "Kinesis",
     "Log",
+    "Places",
     "Settings",
     "Sink",
     "Spark",

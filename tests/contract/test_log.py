@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import pytest
 
-from pinlake.errors import LogClosed, PartitionUnknown, TopicExists, TopicUnknown
+from pinlake.errors import LogClosed, LogNotEmpty, PartitionUnknown, TopicExists, TopicUnknown
 from pinlake.log.base import Append, Log, LogReader, PartitionSpec, PartitionState
 from pinlake.log.memory import MemoryLog
 from pinlake.log.open import open_log, open_reader
@@ -540,3 +540,24 @@ def test_a_reader_follows_the_end_from_another_thread(log, reader):
         log.append(FIRST, records(str(number)))
     thread.join(60)
     assert seen == [str(number).encode() for number in range(200)]
+
+
+def test_an_empty_partition_begins_where_another_log_stopped(pair, log):
+    log.skip(SECOND, 7)
+    log.skip(SECOND, 7)
+    log.skip(SECOND, 3)
+    state = pair.reader.describe(PINS).partitions
+    assert [(each.beginning, each.end) for each in state] == [(0, 0), (7, 7)]
+    assert log.append(SECOND, [Record(b"a"), Record(b"b")]) == [7, 8]
+    assert list(pair.reader.read(SECOND, 6, EVERYTHING).positions) == [7, 8]
+    assert pair.reader.read(SECOND, None, EVERYTHING).values.values() == [b"a", b"b"]
+    log.skip(SECOND, 7)
+    assert pair.reader.describe(PINS).partitions[1].end == 9
+
+
+def test_records_are_never_skipped(pair, log):
+    log.append(FIRST, [Record(b"a"), Record(b"b")])
+    with pytest.raises(LogNotEmpty, match="position 7"):
+        log.skip(FIRST, 7)
+    assert pair.reader.read(FIRST, None, EVERYTHING).values.values() == [b"a", b"b"]
+    assert log.append(FIRST, [Record(b"c")]) == [2]

@@ -12,6 +12,7 @@ from harness.pipeline import wait_until
 from pinlake.errors import (
     LogBusy,
     LogCannot,
+    LogNotEmpty,
     LogUnreachable,
     RecordTooLarge,
     SettingInvalid,
@@ -20,6 +21,7 @@ from pinlake.errors import (
 )
 from pinlake.log.base import Append, PartitionSpec
 from pinlake.log.kafka.connection import connection
+from pinlake.log.kafka.log import SKIPPED
 from pinlake.log.kafka.reader import KafkaLogReader
 from pinlake.log.open import open_log, open_reader
 from pinlake.record import Partition, Record, stream, topic
@@ -245,3 +247,17 @@ def test_a_setting_that_librdkafka_does_not_know_is_told_without_its_value(kafka
     with pytest.raises(SettingInvalid, match="kafka") as caught:
         open_reader(kafka.url, {"security.protocol": "SSL", "ssl.key.pem": "s3cret"})
     assert "s3cret" not in str(caught.value)
+
+
+def test_a_skip_that_was_interrupted_goes_on(log, reader):
+    log.append(FIRST, [SKIPPED] * 3)
+    log.skip(FIRST, 10)
+    state = reader.describe(PINS).partitions[0]
+    assert (state.beginning, state.end) == (10, 10)
+
+
+def test_a_record_among_skipped_ones_is_kept(log, reader):
+    log.append(FIRST, [SKIPPED, Record(b"a"), SKIPPED])
+    with pytest.raises(LogNotEmpty):
+        log.skip(FIRST, 10)
+    assert reader.describe(PINS).partitions[0].beginning == 0

@@ -451,3 +451,16 @@ def test_a_position_holds_what_sequence_numbers_take():
     assert place(position(largest, 7)).sequence == largest
     assert position(largest, 0) < position(largest, 1) < position(largest + 1, 0)
     assert not is_untold(position(largest, 1 << 60))
+
+
+def test_a_count_goes_on_that_another_log_began(opened, log, reader):
+    log.append(FIRST, numbered(3))
+    after = log.skip(FIRST, 40)
+    batch = reader.read(FIRST, after, EVERYTHING)
+    assert (list(batch.positions), batch.values.values()) == ([40, 41, 42], [b"0", b"1", b"2"])
+    assert place(batch.upto).count == 43
+    with opened.reader() as anew:
+        again = anew.read(FIRST, after, EVERYTHING, upto=batch.upto)
+        assert list(again.positions) == [40, 41, 42]
+    log.append(FIRST, numbered(1, start=3))
+    assert list(reader.read(FIRST, batch.upto, EVERYTHING).positions) == [43]

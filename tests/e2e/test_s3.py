@@ -9,8 +9,7 @@ import pytest
 import lakes
 from harness.pipeline import Gateway, pinlake, post_to_kafka, post_to_kinesis, run_stages
 from harness.s3_server import KEYS
-from pinlake.lake import objects, tables
-from pinlake.lake.file import FileLake
+from pinlake.lake import tables
 
 POSTS = 60
 
@@ -65,46 +64,6 @@ def rows(lake, table):
     if "_object" in read.columns:  # where an object ends is told by the clock of its sink
         read = read.project("* EXCLUDE (_object)")
     return read.columns, read.types, sorted(read.fetchall(), key=repr)
-
-
-def test_every_table_over_s3_has_the_rows_and_types_of_the_one_over_files(file_home, s3):
-    over_files, over_s3 = FileLake((file_home / "lake").as_uri()), s3.open()
-    names = tables.names(over_files)
-    assert {each.partition("/")[0] for each in names} == {"raw", "clean", "stream", "quarantine"}
-    assert tables.names(over_s3) == names
-    for table in names:
-        assert rows(over_s3, table) == rows(over_files, table), table
-    assert not (Path(s3.home) / "lake").exists()
-
-
-def test_the_objects_hold_the_same_bytes_in_the_same_order(file_home, s3):
-    def lines(lake, topic):
-        return b"".join(objects.get(lake, str(key)) for key in objects.listing(lake, topic))
-
-    over_files, over_s3 = FileLake((file_home / "lake").as_uri()), s3.open()
-    topics = objects.topics(over_files)
-    assert len(topics) == 3
-    assert objects.topics(over_s3) == topics
-    for topic in topics:
-        assert lines(over_s3, topic) == lines(over_files, topic)
-
-
-@pytest.mark.parametrize("source", ["clean", "stream"])
-def test_the_ten_answers_are_the_same(file_home, s3, source):
-    import pinlake as library
-    from pinlake.dataset import load
-    from pinlake.query.lake import OpenLake
-    from pinlake.settings import Home, Settings
-
-    settings = Settings(lake=s3.url, s3=s3.settings)
-    over_s3 = OpenLake(Home(Path(s3.home), settings), load("pinterest"))
-    over_s3._lake = s3.open()  # with the keys, which this process's environment does not have
-    with library.open(file_home) as over_files, over_s3:
-        assert len(over_files.questions()) == 10
-        for question in over_files.questions():
-            expected, found = over_files.ask(question, source), over_s3.ask(question, source)
-            assert found.columns == expected.columns
-            assert found.rows() == expected.rows()
 
 
 def test_questions_are_asked_fresh_and_of_the_past_by_the_command(s3):

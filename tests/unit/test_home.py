@@ -4,8 +4,16 @@ from importlib.metadata import version
 import pytest
 
 from home_processes import name_of_dataset
-from pinlake.errors import HomeForeign, HomeMissing, HomeUnusable, HomeVersion
-from pinlake.home import FORMAT, UPGRADES, HomeRecord, open_home, recorded
+from pinlake.errors import (
+    HomeForeign,
+    HomeMissing,
+    HomeMoved,
+    HomeMoving,
+    HomeUnusable,
+    HomeVersion,
+)
+from pinlake.home import FORMAT, UPGRADES, HomeRecord, note, open_home, recorded
+from pinlake.settings import Places
 
 
 @pytest.fixture(autouse=True)
@@ -72,3 +80,48 @@ def test_processes_that_start_at_once_agree_on_one_home(tmp_path):
         names = pool.map(name_of_dataset, [tmp_path / "h"] * 8)
     assert names == ["pinterest"] * 8
     assert [each.name for each in (tmp_path / "h").iterdir()] == ["home.json"]
+
+
+MOVED = Places(topics="kafka://one:9092", lake="s3://lakes/pins")
+
+
+def moved(tmp_path, **more):
+    home, _ = open_home(tmp_path / "h", create=True)
+    note(home, HomeRecord(FORMAT, "pinterest", places=MOVED, **more))
+
+
+@pytest.mark.parametrize(
+    ("variables", "told"),
+    [
+        ({}, "its topics is 'kafka://one:9092' since.*PINLAKE_TOPICS"),
+        ({"PINLAKE_TOPICS": "kafka://one:9092"}, "its lake is 's3://lakes/pins' since"),
+        (
+            {"PINLAKE_TOPICS": "kafka://one:9092", "PINLAKE_LAKE": "s3://lakes/others"},
+            "and the settings say 's3://lakes/others'",
+        ),
+    ],
+)
+def test_settings_of_before_a_move_are_refused_with_what_to_set(
+    tmp_path, monkeypatch, variables, told
+):
+    moved(tmp_path)
+    for name, text in variables.items():
+        monkeypatch.setenv(name, text)
+    with pytest.raises(HomeMoved, match=told):
+        open_home(tmp_path / "h")
+
+
+def test_a_home_that_was_moved_is_opened_with_the_settings_of_where_it_is(tmp_path, monkeypatch):
+    moved(tmp_path)
+    monkeypatch.setenv("PINLAKE_TOPICS", "kafka://one:9092")
+    monkeypatch.setenv("PINLAKE_LAKE", "s3://lakes/pins/")
+    assert open_home(tmp_path / "h")[0].places.topics == "kafka://one:9092"
+
+
+@pytest.mark.parametrize("lake", ["", "s3://lakes/pins"])
+def test_in_the_middle_of_a_move_neither_place_is_opened(tmp_path, monkeypatch, lake):
+    moved(tmp_path, moving_from=Places())
+    monkeypatch.setenv("PINLAKE_TOPICS", "kafka://one:9092" if lake else "")
+    monkeypatch.setenv("PINLAKE_LAKE", lake)
+    with pytest.raises(HomeMoving, match="pinlake move"):
+        open_home(tmp_path / "h")

@@ -49,6 +49,36 @@ def maintain(
 
 
 @commands.command()
+def move(
+    topics: Annotated[
+        str | None, typer.Option(help="Where topics go on: the setting `topics`.", metavar="URL")
+    ] = None,
+    streams: Annotated[
+        str | None, typer.Option(help="Where streams go on: the setting `streams`.", metavar="URL")
+    ] = None,
+    lake: Annotated[
+        str | None, typer.Option(help="Where the lake is copied to: `lake`.", metavar="URL")
+    ] = None,
+    home: HomeOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Take a home to another log or lake: drain, copy, compare, switch. Empty: back to the home.
+
+    The gateway and the stages must not run meanwhile. Interrupted, it goes on when run again.
+
+    Example: `pinlake move --topics kafka://broker:9092 --lake s3://bucket/pins`
+    """
+    from pinlake.run.move import run_move
+    from pinlake.run.present import Presenter
+    from pinlake.settings import read
+    from pinlake.telemetry import configure
+
+    at = read(home)
+    configure(at.settings.log_level)
+    Presenter(json=json).report(run_move(at, topics, streams, lake, json=json))
+
+
+@commands.command()
 def erase(
     table: Annotated[str, typer.Argument(help="A table of the data set.")],
     key: Annotated[

@@ -260,6 +260,15 @@ class Log(LogReader, Protocol):
         """
         ...
 
+    def skip(self, partition: Partition, before: Position) -> Position:
+        """Give no record of an empty partition a place below one: it begins there at least.
+
+        So a log goes on where another one stopped, that counted its records. Returns the
+        position to read on from: all new records are after it. Done again it
+        changes nothing. Raises LogNotEmpty where there are records below the position.
+        """
+        ...
+
     def segments(self, partition: Partition) -> Sequence[Segment]:
         """Return what a partition holds in pieces, from its beginning to its end, oldest first.
 

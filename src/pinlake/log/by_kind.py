@@ -94,6 +94,10 @@ class LogByKind(ReaderByKind):
         """Forget records below a position where the partition's log can."""
         self.logs[partition.log_name.kind].trim(partition, before)
 
+    def skip(self, partition: Partition, before: Position) -> Position:
+        """Have a partition's log begin at a position at least."""
+        return self.logs[partition.log_name.kind].skip(partition, before)
+
     def segments(self, partition: Partition) -> Sequence[Segment]:
         """Return what a partition holds in pieces, where its log can tell."""
         return self.logs[partition.log_name.kind].segments(partition)

@@ -138,6 +138,15 @@ class MemoryLog:
                 del self._records[partition][:count]
                 held.beginning += count
 
+    def skip(self, partition: Partition, before: Position) -> Position:
+        """Begin an empty partition at a position at least."""
+        self._check_open()
+        with self._lock:
+            held = self._topics.partition(partition)
+            if held.may_skip(partition, before):
+                held.beginning = held.end = held.origin = before
+        return before - 1
+
     def segments(self, partition: Partition) -> Sequence[Segment]:
         """Return what a partition holds in pieces, each record one, oldest first."""
         self._check_open()

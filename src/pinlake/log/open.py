@@ -120,6 +120,21 @@ def kafka_of(log: LogReader) -> Connection | None:
     return found if isinstance(found, Connection) else None
 
 
+def url_of(home: Home, kind: Kind) -> str:
+    """Return the URL of the log that holds a home's topics, or its streams."""
+    return home.topics_url if kind is Kind.TOPIC else home.streams_url
+
+
+def open_kind(home: Home, kind: Kind) -> Log:
+    """Open the log that holds a home's topics, or its streams, for writing."""
+    return _log(home, url_of(home, kind))
+
+
+def log_of_kind(log: Log, kind: Kind) -> Log:
+    """Return the part of a home's log that holds its topics, or its streams."""
+    return log.logs[kind] if isinstance(log, LogByKind) else log
+
+
 def streams_reader_of(home: Home) -> LogReader:
     """Open what holds a home's streams for reading; raise LogUnusable where it is not there yet."""
     return open_reader(home.streams_url, kinesis=home.settings.kinesis)

@@ -110,6 +110,11 @@ class SqliteLog(SqliteLogReader):
         while self._change(lambda: self._store.trim(partition, before)):
             pass
 
+    def skip(self, partition: Partition, before: Position) -> Position:
+        """Begin an empty partition at a position at least, durably; or raise LogNotEmpty."""
+        self._change(lambda: self._store.skip(partition, before))
+        return before - 1
+
     def segments(self, partition: Partition) -> Sequence[Segment]:
         """Return what a partition holds in pieces, oldest first, from memory."""
         self._check_open()

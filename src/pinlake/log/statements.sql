@@ -59,6 +59,9 @@ ON CONFLICT (topic, number) DO UPDATE
 SET attributes = excluded.attributes, beginning = next_position, origin = next_position,
     closed = 0, deleted = 0;
 
+-- name: skip
+UPDATE partitions SET beginning = ?, next_position = ?, origin = ? WHERE id = ?;
+
 -- name: set_attributes
 UPDATE topics SET attributes = ? WHERE kind = ? AND name = ?;
 

@@ -143,6 +143,15 @@ class Store:
         held.beginning, held.segments = stop, held.segments.behind(stop)
         return more
 
+    def skip(self, partition: Partition, before: Position) -> None:
+        """Begin an empty partition at a position at least, or raise LogNotEmpty."""
+        held = self.topics.partition(partition)
+        if not held.may_skip(partition, before):
+            return
+        with file.transaction(self._connection):
+            self._connection.execute(SQL["skip"], (before, before, before, held.id))
+        self._reload(partition.log_name)
+
     def limit(self, max_bytes: int) -> None:
         """Let the database grow to so many bytes; what does not fit fails."""
         page_size = self._connection.execute("PRAGMA page_size").fetchone()[0]

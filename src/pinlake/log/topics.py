@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from pinlake.errors import PartitionUnknown, TopicUnknown
+from pinlake.errors import LogNotEmpty, PartitionUnknown, TopicUnknown
 from pinlake.log.base import Attributes, PartitionState, Position, TopicState
 from pinlake.log.segments import Segments
 from pinlake.record import Kind, LogName, Partition
@@ -26,6 +26,14 @@ class HeldPartition(msgspec.Struct, eq=False):
     latest: int = 0
     origin: Position = 0
     segments: Segments = Segments()
+
+    def may_skip(self, partition: Partition, before: Position) -> bool:
+        """Tell whether a partition has to be moved to begin at a position; raise LogNotEmpty."""
+        if self.end >= before:
+            return False
+        if self.end > self.beginning:
+            raise LogNotEmpty(partition=partition, before=before)
+        return True
 
     def state(self) -> PartitionState:
         """Return the partition as it stands now."""

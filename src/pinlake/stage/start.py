@@ -12,6 +12,7 @@ from pinlake.dataset import Dataset
 from pinlake.engine.base import Engine
 from pinlake.errors import LogLost, LogUnusable
 from pinlake.lake import progress
+from pinlake.lake.moving import check_settled
 from pinlake.lake.open import open_lake
 from pinlake.lake.store import Lake
 from pinlake.log.base import LogReader
@@ -80,6 +81,7 @@ def open_crew(
 ) -> Iterator[tuple[Lake, Crew]]:
     """Open what a stage needs and give it its tables (or one); close all of it at the end."""
     lake, settings = open_lake(home), home.settings
+    check_settled(lake)
     wanted = everything if table is None else table.__eq__
     with ExitStack() as opened:
         log = opened.enter_context(closing(_log(stage, home))) if log_url(stage, home) else None

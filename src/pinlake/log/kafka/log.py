@@ -8,12 +8,13 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from confluent_kafka import KafkaError, KafkaException, Producer
+from confluent_kafka import KafkaError, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import NewPartitions, NewTopic
 
 from pinlake.errors import (
     LogCannot,
     LogClosed,
+    LogNotEmpty,
     PinlakeError,
     RecordTooLarge,
     TopicNotTaken,
@@ -43,6 +44,10 @@ MADE_SECONDS = 0.05
 RENEW_SECONDS = 1.0
 OVERHEAD = 1024
 """What a record's headers and frame may take of ``message.max.bytes``."""
+
+SKIPPED = Record(None, key=b"pinlake:skipped")
+"""What moves a partition's end on; nobody reads it."""
+SKIPPED_AT_ONCE = 20_000
 
 _events = logger("log")
 
@@ -129,6 +134,35 @@ class KafkaLog(KafkaLogReader):
     def trim(self, partition: Partition, before: Position) -> None:
         """Refuse: Kafka forgets by its own retention."""
         raise LogCannot(what="trim by our progress", do="set retention.ms of the topic there")
+
+    def skip(self, partition: Partition, before: Position) -> Position:
+        """Begin an empty partition at an offset at least: by that many records, deleted again.
+
+        Kafka numbers records itself, so there is no other way. What a skip that was
+        interrupted left is known by its key, and goes on.
+        """
+        beginning, end = self._ends(partition.log_name, [partition.number])[partition.number]
+        self._check_skipped(partition, beginning, end, before)
+        for start in range(end, before, SKIPPED_AT_ONCE):
+            self.append(partition, [SKIPPED] * min(SKIPPED_AT_ONCE, before - start))
+        if beginning < before:
+            at = TopicPartition(partition.log_name.name, partition.number, before)
+            with told(self._connection, partition.log_name):
+                asked = self._admin.delete_records([at], request_timeout=self._seconds)
+                asked[at].result(self._seconds + 1)
+        return before - 1
+
+    def _check_skipped(
+        self, partition: Partition, beginning: Position, end: Position, before: Position
+    ) -> None:
+        """Raise LogNotEmpty unless all there is below ``before`` is what a skip left."""
+        after, end = beginning - 1, min(end, before)
+        while after + 1 < end:
+            batch = self.read(partition, after, SKIPPED_AT_ONCE, end - 1)
+            keys = set(batch.keys.values())
+            if keys != {SKIPPED.key} or len(batch.values.nulls) != len(batch):
+                raise LogNotEmpty(partition=partition, before=before)
+            after = batch.upto
 
     def segments(self, partition: Partition) -> Sequence[Segment]:
         """Refuse: Kafka does not tell them."""

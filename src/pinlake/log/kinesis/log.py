@@ -90,6 +90,12 @@ class KinesisLog(KinesisLogReader):
         """Refuse: Kinesis forgets by its own retention."""
         raise KinesisCannot(what="trim by our progress", do="set the stream's retention there")
 
+    def skip(self, partition: Partition, before: Position) -> Position:
+        """Return the beginning of a shard, with so many records counted before it."""
+        if partition.number not in self._stream(partition.log_name).shards:
+            raise unknown(partition)
+        return position(0, before)
+
     def segments(self, partition: Partition) -> Sequence[Segment]:
         """Refuse: Kinesis does not tell them."""
         raise KinesisCannot(what="tell its segments", do="set the stream's retention there")

@@ -168,7 +168,7 @@ class Window:
             "ShardIteratorType": "TRIM_HORIZON",
         }
         self._expected = None
-        if last is not None:
+        if last:  # 0 is before every record: a count goes on that another log began
             fresh = self._fetched_at and time.monotonic_ns() - self._fetched_at < FRESH_NS
             self._expected = None if fresh else last
             kind = "AFTER_SEQUENCE_NUMBER" if fresh else "AT_SEQUENCE_NUMBER"
