@@ -147,7 +147,7 @@ class KafkaLog(KafkaLogReader):
             self.append(partition, [SKIPPED] * min(SKIPPED_AT_ONCE, before - start))
         if beginning < before:
             at = TopicPartition(partition.log_name.name, partition.number, before)
-            with told(self._connection, partition.log_name):
+            with self._told(partition.log_name):
                 asked = self._admin.delete_records([at], request_timeout=self._seconds)
                 asked[at].result(self._seconds + 1)
         return before - 1
