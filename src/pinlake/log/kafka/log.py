@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
-from confluent_kafka import KafkaError, KafkaException, Producer, TopicPartition
+from confluent_kafka import TopicPartition
 from confluent_kafka.admin import NewPartitions, NewTopic
 
 from pinlake.errors import (
@@ -16,7 +14,6 @@ from pinlake.errors import (
     LogClosed,
     LogNotEmpty,
     PinlakeError,
-    RecordTooLarge,
     TopicNotTaken,
     TopicUnknown,
 )
@@ -31,25 +28,16 @@ from pinlake.log.base import (
     TopicState,
 )
 from pinlake.log.kafka.connection import ANSWER_SECONDS, Connection
-from pinlake.log.kafka.delivery import Delivery
-from pinlake.log.kafka.failures import configured, failure, unreachable
-from pinlake.log.kafka.queue import Queue
+from pinlake.log.kafka.failures import unreachable
+from pinlake.log.kafka.producing import Producing
 from pinlake.log.kafka.reader import KafkaLogReader
 from pinlake.log.topics import unknown
 from pinlake.record import Kind, LogName, Partition, Record
-from pinlake.telemetry import logger
 
-POLL_SECONDS = 0.2
 MADE_SECONDS = 0.05
-RENEW_SECONDS = 1.0
-OVERHEAD = 1024
-"""What a record's headers and frame may take of ``message.max.bytes``."""
-
 SKIPPED = Record(None, key=b"pinlake:skipped")
 """What moves a partition's end on; nobody reads it."""
 SKIPPED_AT_ONCE = 20_000
-
-_events = logger("log")
 
 
 class KafkaLog(KafkaLogReader):
@@ -65,17 +53,10 @@ class KafkaLog(KafkaLogReader):
 
     def __init__(self, connection: Connection, seconds: float = ANSWER_SECONDS) -> None:
         super().__init__(connection, seconds)
-        self._settings = connection.producer()
-        self._queue = Queue(self._settings)
-        self._largest = int(self._settings.get("message.max.bytes", 1_000_000)) - OVERHEAD
         self._partitions: dict[str, int] = {}
-        self._producing = threading.Lock()
-        self._producer = self._new_producer()
-        self._closed = self._broken = False
-        self._renewed = -RENEW_SECONDS
+        self._closed = False
+        self._producing = Producing(connection, self._forget)
         self._asking = ThreadPoolExecutor(1, "kafka-asking")
-        self._poller = threading.Thread(target=self._poll, name="kafka-poller", daemon=True)
-        self._poller.start()
 
     def create(
         self,
@@ -177,7 +158,7 @@ class KafkaLog(KafkaLogReader):
         if self._closed:
             done(None, LogClosed())
         elif appends and all(map(self._is_known, appends)):
-            self._produce(appends, done)
+            self._producing.produce(appends, done)
         else:
             self._ask_first(appends, done)
 
@@ -189,9 +170,7 @@ class KafkaLog(KafkaLogReader):
         """Wait for what was submitted, and leave the cluster. Idempotent."""
         self._closed = True
         self._asking.shutdown(wait=True)
-        with self._producing:
-            _flush(self._producer)
-        self._poller.join()
+        self._producing.close()
         super().close()
 
     def _check_plain(
@@ -236,7 +215,7 @@ class KafkaLog(KafkaLogReader):
         try:
             if not appends:
                 with self._told():
-                    self._producer.list_topics(timeout=self._seconds / 4)
+                    self._producing.topics(self._seconds / 4)
             for partition in dict.fromkeys(each.partition for each in appends):
                 self._check_there(partition)
             full = [each for each in appends if each.records]
@@ -250,7 +229,7 @@ class KafkaLog(KafkaLogReader):
             waiting.tell(done, None, unreachable(repr(error), self._connection))
             return
         if full:
-            self._produce(full, done)
+            self._producing.produce(full, done)
         else:
             waiting.tell(done, [], None)
 
@@ -271,7 +250,7 @@ class KafkaLog(KafkaLogReader):
             done(None if error else every, error)
 
         if full:
-            self._produce(full, answered)
+            self._producing.produce(full, answered)
         else:
             waiting.tell(answered, [], None)
 
@@ -290,7 +269,7 @@ class KafkaLog(KafkaLogReader):
         due = time.monotonic() + self._seconds
         while True:
             with self._told(name):
-                found = self._producer.list_topics(name.name, timeout=self._seconds)
+                found = self._producing.topics(self._seconds, name.name)
             topic = found.topics.get(name.name)
             if topic and topic.error is None and len(topic.partitions) >= held:
                 break
@@ -299,114 +278,9 @@ class KafkaLog(KafkaLogReader):
             time.sleep(MADE_SECONDS)
         self._partitions[name.name] = held
 
-    def _produce(self, appends: Sequence[Append], done: Done) -> None:
-        delivery = Delivery(appends, done, self._failed, self._queue.give)
-        try:
-            self._check_sizes(appends)
-            self._queue.take(delivery.records, delivery.bytes)
-        except PinlakeError as error:
-            waiting.tell(done, None, error)
-            return
-        with self._producing:
-            for index, append in enumerate(appends):
-                self._enqueue(index, append, delivery)
-
-    def _check_sizes(self, appends: Sequence[Append]) -> None:
-        for append in appends:
-            for each in append.records:
-                size = len(each.value or b"") + len(each.key or b"")
-                if size > self._largest:
-                    reason = f"{size:,} bytes are more than message.max.bytes allows"
-                    raise RecordTooLarge(name=append.partition.log_name.name, reason=reason)
-
-    def _enqueue(self, index: int, append: Append, delivery: Delivery) -> None:
-        """Put an append's records into librdkafka's queue, one behind the other."""
-        report, queued = delivery.report(index), 0
-        try:
-            if any(each.headers or each.time is not None for each in append.records):
-                for each in append.records:
-                    self._enqueue_one(append.partition, each, report)
-                    queued += 1
-            else:
-                queued, error = self._enqueue_all(append, report)
-                if error is not None:
-                    delivery.refuse(self._failed(error, append), len(append.records) - queued)
-        except (KafkaException, BufferError) as error:
-            delivery.refuse(self._refused(error, append), len(append.records) - queued)
-
-    def _enqueue_all(self, append: Append, report: Any) -> tuple[int, KafkaError | None]:
-        """Return how many records were taken, and why others were not."""
-        name, number = append.partition.log_name.name, append.partition.number
-        messages = [{"value": each.value, "key": each.key} for each in append.records]
-        queued = int(self._producer.produce_batch(name, messages, number, report))
-        if queued == len(messages):
-            return queued, None
-        return queued, next(each["_error"] for each in messages if "_error" in each)
-
-    def _enqueue_one(self, partition: Partition, record: Record, report: Any) -> None:
-        self._producer.produce(
-            partition.log_name.name,
-            value=record.value,
-            key=record.key,
-            partition=partition.number,
-            on_delivery=report,
-            timestamp=record.time or 0,
-            headers=list(record.headers) or None,
-        )
-
-    def _refused(self, error: Exception, append: Append) -> PinlakeError:
-        if isinstance(error, KafkaException):
-            return self._failed(error.args[0], append)
-        return failure(KafkaError(KafkaError._QUEUE_FULL), None, self._connection)  # noqa: SLF001
-
-    def _failed(self, error: KafkaError, append: Append) -> PinlakeError:
-        """Return the error for a record; what was known of its topic may be old."""
-        self._partitions.pop(append.partition.log_name.name, None)
-        if error.fatal():
-            self._broken = True
-        return failure(error, append.partition.log_name, self._connection)
-
-    def _new_producer(self) -> Producer:
-        with configured(self._connection):
-            return Producer(self._settings)
-
-    def _poll(self) -> None:
-        """Serve the answers; make another producer where one cannot go on."""
-        while not (self._closed and not len(self._producer)):
-            self._serve(POLL_SECONDS)
-            if self._broken and not self._closed:
-                self._renew()
-
-    def _serve(self, seconds: float) -> None:
-        """Serve answers; a fatal error is raised by the poll that meets it, once."""
-        try:
-            self._producer.poll(seconds)
-        except KafkaException as error:
-            self._broken = True
-            self._connection.heard.hear(error.args[0])
-
-    def _renew(self) -> None:
-        """Take another producer, at most one a second, and answer what waits in the old one."""
-        if time.monotonic() - self._renewed < RENEW_SECONDS:
-            return
-        with self._producing:
-            self._broken, self._renewed = False, time.monotonic()
-            broken, self._producer = self._producer, self._new_producer()
+    def _forget(self, name: str | None) -> None:
+        """Ask anew for a topic's partitions before the next append; None: for every topic's."""
+        if name is None:
             self._partitions.clear()
-        broken.purge()
-        _flush(broken)
-        _events.warning("producer renewed", reason=self._why())
-
-    def _why(self) -> str:
-        error = failure(KafkaError(KafkaError._FATAL), None, self._connection)  # noqa: SLF001
-        return str(error)
-
-
-def _flush(producer: Producer) -> None:
-    """Answer all that waits in a producer; a fatal error is raised once, and all are answered."""
-    while True:
-        try:
-            producer.flush()
-        except KafkaException:
-            continue
-        return
+        else:
+            self._partitions.pop(name, None)
