@@ -10,7 +10,7 @@ from pinlake.lake.open import open_lake
 from pinlake.lake.progress import Plans
 from pinlake.log.base import PartitionSpec
 from pinlake.log.open import open_log
-from pinlake.record import Kind, Partition, Record
+from pinlake.record import Kind, Partition, Record, topic
 from pinlake.settings import Stream
 from pinlake.stage import succession
 from pinlake.stage.floor import floor_of
@@ -19,6 +19,7 @@ from stage_homes import STREAM, TOPIC, make_home, once, open_home, post, rows, v
 
 STAGES = ("sink", "load", "clean", "stream")
 BOTH = Stream(topics=True)
+BOTH_NAMES = (TOPIC, STREAM)
 
 
 @pytest.fixture
@@ -48,7 +49,9 @@ def test_stages_go_on_in_the_new_log_with_offsets_that_are_new_too(made, tmp_pat
     with closing(open_log(home.log_url)) as before, closing(open_log(elsewhere.log_url)) as after:
         drained(home, dataset, before)
         for _ in range(2):
-            found = succession.continued(before, {Kind.TOPIC: after, Kind.STREAM: after})
+            found = succession.continued(
+                before, {Kind.TOPIC: after, Kind.STREAM: after}, BOTH_NAMES
+            )
             succession.succeed(open_lake(home), found)
     for stage in STAGES:
         assert once(stage, elsewhere, dataset).rows == 0
@@ -67,7 +70,7 @@ def test_stages_go_on_in_the_new_log_with_offsets_that_are_new_too(made, tmp_pat
 def test_a_plan_that_goes_on_is_put_once(made, before, tmp_path):
     lake = open_lake(made[0])
     with closing(open_log(f"sqlite:///{tmp_path / 'new.db'}")) as after:
-        found = succession.continued(before, {Kind.TOPIC: after})
+        found = succession.continued(before, {Kind.TOPIC: after}, BOTH_NAMES)
         succession.succeed(lake, found)
         succession.succeed(lake, found)
     sink, streamed = (
@@ -92,7 +95,7 @@ def test_a_record_in_the_way_is_not_passed_over(before, tmp_path):
         after.create(TOPIC)
         after.append(Partition(TOPIC, 0), [Record(b"somebody's")])
         with pytest.raises(LogNotEmpty, match="sales/0"):
-            succession.continued(before, {Kind.TOPIC: after})
+            succession.continued(before, {Kind.TOPIC: after}, BOTH_NAMES)
 
 
 def test_fewer_partitions_than_there_were_are_refused(before, tmp_path):
@@ -100,4 +103,14 @@ def test_fewer_partitions_than_there_were_are_refused(before, tmp_path):
     with closing(open_log(f"sqlite:///{tmp_path / 'new.db'}")) as after:
         after.create(TOPIC)
         with pytest.raises(MoveRefused, match="2 partitions"):
-            succession.continued(before, {Kind.TOPIC: after})
+            succession.continued(before, {Kind.TOPIC: after}, BOTH_NAMES)
+
+
+def test_of_a_cluster_only_what_a_stage_has_read_goes_on_elsewhere(made, before, kafka):
+    home, others = made[0], topic("others")
+    before.create(others)
+    assert succession.names_to_continue(open_lake(home), before) == [others, TOPIC, STREAM]
+    with closing(open_log(kafka.url)) as cluster:
+        cluster.create(TOPIC)
+        cluster.create(others)
+        assert succession.names_to_continue(open_lake(home), cluster) == [TOPIC]

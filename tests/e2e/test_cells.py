@@ -21,7 +21,7 @@ from what_arrives import CASES, JUNK, REFUSED
 POSTS = 60
 KEYS = 5
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 
 
 def pytest_generate_tests(metafunc):
@@ -51,8 +51,15 @@ def real(real_rows):
 
 @pytest.fixture(scope="module")
 def dirt():
-    """Everything that arrives, an index each, and what no table claims."""
-    sent = [case.sent(ind) for ind, case in enumerate(CASES, start=20_000)]
+    """What is sent to topics and to streams: everything that arrives, and what no table claims.
+
+    Each has its own indices, for stage stream takes both into the same tables.
+    """
+    return _dirt(20_000), _dirt(40_000)
+
+
+def _dirt(start):
+    sent = [case.sent(ind) for ind, case in enumerate(CASES, start=start)]
     junk = [*filter(None, REFUSED), *(each[0] for each in JUNK)]
     contents = [*((each.table, each.content) for each in sent), *(("geo", each) for each in junk)]
     unclaimed = [("unclaimed", each) for each in (b'{"a":1}', b"[1,2]", b'"text"', b"no json {")]
@@ -106,14 +113,18 @@ class Taken(NamedTuple):
 
 def taken(home, real, dirt):
     """Take all records through the stages, in two rounds: the second meets rows that are there."""
-    shared = [each._replace(key=f"{each.table}-{each.key}") for each in (*real[::7], *dirt[::5])]
+    of_topics, of_streams = dirt
+    shared = [
+        each._replace(key=f"{each.table}-{each.key}")
+        for each in (*real[::7], *of_topics[1::5], *of_streams[::5])
+    ]
     with home.stages() as stages:
         with home.gateway() as gateway:
             home.produce(gateway.url, POSTS)
-            cell_home.send(gateway.url, [*real, *dirt])
+            cell_home.send(gateway.url, [*real, *of_topics], [*real, *of_streams])
         stages.drain()
         with home.gateway() as gateway:
-            cell_home.send(gateway.url, dirt[::3])
+            cell_home.send(gateway.url, of_topics[::3], [*of_topics[1::4], *of_streams[::3]])
             cell_home.send_shared(gateway.url, [*shared, Sent("", b"{}", "nobody's")])
         stages.drain()
         return Taken(home.place.open(), stages.do("answers"), stages.drain())

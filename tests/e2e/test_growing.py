@@ -1,4 +1,4 @@
-"""A laptop's home grows to Kafka and S3 under clients that go on posting: no gap and no double."""
+"""A laptop's home grows to Kafka, Kinesis, S3 and Spark under clients that go on posting: no gap and no double."""
 
 import contextlib
 import json
@@ -15,17 +15,22 @@ import pytest
 import requests
 
 import lakes
+import spark_session
 from cells import difference, tables_of
 from harness import kinesalite
 from harness.free_port import free_port
 from harness.pipeline import USER_ID, Gateway, pinlake, post_to_kafka, post_to_kinesis, run_stages
 from harness.s3_server import KEYS
+from harness.stage_process import StageProcess
 from pinlake.lake import tables
 from pinlake.lake.file import FileLake
 from pinlake.log.open import open_log
 from pinlake.record import Partition, Record, topic
+from requirements_of_tests import require
 
 GEO = topic(f"{USER_ID}.geo")
+pytestmark = pytest.mark.timeout(900)
+SPARK = {"PINLAKE_ENGINE": "spark", "PINLAKE_SPARK_IVY": str(spark_session.IVY)}
 FIRST = "the first of its key"
 
 
@@ -103,9 +108,12 @@ def rows(lake, table, sql):
 
 
 @pytest.mark.slow
-def test_each_acknowledged_record_is_there_once_through_a_move_to_kafka_kinesis_and_s3(
+@pytest.mark.spark
+def test_each_acknowledged_record_is_there_once_through_a_move_to_kafka_kinesis_s3_and_spark(
     home, kafka, kinesis, place, access
 ):
+    require(spark_session.java_is_there(), "there is no Java for Spark")
+    pytest.importorskip("pyspark", reason="pyspark, our extra spark, is missing")
     port, access = str(free_port()), access | kinesalite.environment(kinesis.url)
     streams = access.pop("PINLAKE_STREAMS")
     grown = access | {
@@ -139,7 +147,8 @@ def test_each_acknowledged_record_is_there_once_through_a_move_to_kafka_kinesis_
             post_to_kafka(gateway.url, "geo", row)
             post_to_kinesis(gateway.url, "geo", row)
     assert client.refused > 0
-    run_stages(home, environment=grown)
+    with StageProcess(home, os.environ | grown | SPARK) as stages:
+        stages.drain()
     _check_all(place.open(), client.acknowledged)
     found = pinlake("doctor", "--deep", "--json", "--home", home, environment=grown).stdout
     findings = [json.loads(line) for line in found.splitlines()]

@@ -95,24 +95,28 @@ def kinesis(url):
     )
 
 
-def send(url, records):
-    """Send records by both routes, in order. What no table is called is a topic and a stream itself."""
+def send(url, to_topics, to_streams):
+    """Send records by both routes, in order. What no table is called is a topic, or a stream, itself."""
     with contextlib.closing(kinesis(url)) as client, requests.Session() as session:
-        for table in dict.fromkeys(each.table for each in records):
-            for some in _parts([each for each in records if each.table == table]):
-                _produce(session, url, f"{USER_ID}.{table}" if table in TABLES else table, some)
-                _put(client, stream_of(table) if table in TABLES else table, some)
+        for table, some in _parts(to_topics):
+            _produce(session, url, f"{USER_ID}.{table}" if table in TABLES else table, some)
+        for table, some in _parts(to_streams):
+            _put(client, stream_of(table) if table in TABLES else table, some)
 
 
 def send_shared(url, records):
     """Put records into the stream that the tables share, told apart by their keys."""
     with contextlib.closing(kinesis(url)) as client:
-        for some in _parts(records):
+        for _, some in _parts(records):
             _put(client, SHARED, some)
 
 
 def _parts(records):
-    return [records[start : start + AT_ONCE] for start in range(0, len(records), AT_ONCE)]
+    """Yield (table, so many of its records), in order."""
+    for table in dict.fromkeys(each.table for each in records):
+        own = [each for each in records if each.table == table]
+        for start in range(0, len(own), AT_ONCE):
+            yield table, own[start : start + AT_ONCE]
 
 
 def _produce(session, url, name, records):
@@ -139,7 +143,7 @@ def _text(content):
 
 def settings_of(cell, folder, server):
     """Return a cell as the environment sets it; ``server`` gives the URL of a part by its name."""
-    settings = {"PINLAKE_SINK_ROTATE_SECONDS": "3600", "PINLAKE_STREAM_TOPICS": "false"}
+    settings = {"PINLAKE_SINK_ROTATE_SECONDS": "3600", "PINLAKE_STREAM_TOPICS": "true"}
     if cell.topics == "kafka":
         settings["PINLAKE_TOPICS"] = server("kafka")
     if cell.streams == "kinesis":

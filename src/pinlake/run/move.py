@@ -137,7 +137,8 @@ class _Move:
         succession.check_drained(floor_of(self._old, self._dataset, takes), before)
 
     def _continue(self, before: Log, held: ExitStack) -> list[Successor]:
-        return succession.continued(before, dict(self._successors(held, before)))
+        names = succession.names_to_continue(self._source, before)
+        return succession.continued(before, dict(self._successors(held, before)), names)
 
     def _carry(self) -> tuple[moving.Copied, int]:
         """Copy the lake, if it is to be elsewhere, and compare; mark it until all is done."""

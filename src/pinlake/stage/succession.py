@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 from msgspec.structs import replace
@@ -12,6 +12,7 @@ from pinlake.lake import progress
 from pinlake.lake.progress import Plan, Plans, Range
 from pinlake.lake.store import Lake
 from pinlake.log.base import Log, LogReader, PartitionSpec, Position, TopicState, is_untold
+from pinlake.log.open import embedded, log_of_kind
 from pinlake.record import Kind, LogName, Partition, stream, topic
 from pinlake.stage.floor import Floor
 
@@ -47,17 +48,30 @@ def _check_passed(floor: Floor, log: LogReader, partition: Partition) -> None:
             raise MoveRefused(reason=f"{reason}; run `pinlake {each.stage} --once` and see why")
 
 
-def continued(before: Log, after: Mapping[Kind, Log]) -> list[Successor]:
-    """Have logs begin where another one ends, topic by topic; those that do already stay.
+def continued(before: Log, after: Mapping[Kind, Log], names: Iterable[LogName]) -> list[Successor]:
+    """Have logs begin where another one ends, name by name; those that do already stay.
 
     ``after`` are the logs that are new, by kind. Raises LogNotEmpty where records are in the
     way, and MoveRefused where a topic has fewer partitions than it had.
     """
     return [
-        _continued(before.describe(LogName(kind, name)), before, log)
-        for kind, log in after.items()
-        for name in before.names(kind)
+        _continued(before.describe(name), before, after[name.kind])
+        for name in names
+        if name.kind in after
     ]
+
+
+def names_to_continue(lake: Lake, log: Log) -> list[LogName]:
+    """Return what goes on elsewhere: all of the embedded log, of others what a stage has read."""
+    read = {
+        _log_name(stage, key)
+        for stage in READERS
+        for name in progress.names(lake, stage)
+        if (latest := Plans(lake, stage, name).latest()) is not None
+        for key in latest.ranges
+    }
+    found = [LogName(kind, name) for kind in Kind for name in log.names(kind)]
+    return [each for each in found if each in read or embedded(log_of_kind(log, each.kind))]
 
 
 def succeed(lake: Lake, successors: Sequence[Successor]) -> None:
