@@ -81,6 +81,7 @@ def check_all(home, count):
     assert (row["n"], row["d"]) == (count, count)
 
 
+@pytest.mark.release
 @pytest.mark.slow
 def test_memory_does_not_follow_the_size_of_the_table(tmp_path, shop, url):
     fill(url, FEW)
@@ -93,6 +94,7 @@ def test_memory_does_not_follow_the_size_of_the_table(tmp_path, shop, url):
     assert large < 2 * small, (small, large)
 
 
+@pytest.mark.release
 @pytest.mark.slow
 def test_a_load_that_is_killed_goes_on_without_a_gap_or_a_double(tmp_path, shop, url):
     home = tmp_path / "home"

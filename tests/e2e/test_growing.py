@@ -179,6 +179,7 @@ def _until(condition):
         time.sleep(0.05)
 
 
+@pytest.mark.release
 @pytest.mark.slow
 def test_a_move_that_is_killed_at_each_step_goes_on_and_the_copy_is_equal(
     home, kafka, place, access
@@ -219,6 +220,7 @@ def _killed_after(field, arguments, environment):
     process.stdout.close()
 
 
+@pytest.mark.release
 @pytest.mark.slow
 def test_what_is_in_the_way_is_named_and_a_move_of_the_topics_leads_back_too(home, kafka):
     def moved_to(topics, **settings):

@@ -102,6 +102,7 @@ def test_what_was_acknowledged_survives_kills_of_gateway_and_sink_under_load(tmp
     assert {offset for offset, _ in acknowledged} <= set(found)
 
 
+@pytest.mark.release
 @pytest.mark.slow
 def test_a_broker_that_is_killed_is_answered_with_503_and_everything_goes_on_after(
     in_kafka, tmp_path

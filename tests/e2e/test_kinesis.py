@@ -91,7 +91,9 @@ def embedded(tmp_path_factory, real_rows):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("behind", ["kinesalite", "gateway"])
+@pytest.mark.parametrize(
+    "behind", ["kinesalite", pytest.param("gateway", marks=pytest.mark.release)]
+)
 def test_every_table_is_row_for_row_that_of_the_embedded_log(
     request, tmp_path, embedded, real_rows, behind
 ):

@@ -12,7 +12,7 @@ from pinlake.lake.file import FileLake
 from requirements_of_tests import require
 from spark_homes import killed
 
-pytestmark = [pytest.mark.spark, pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.spark, pytest.mark.slow, pytest.mark.release, pytest.mark.timeout(600)]
 SPARK = {"PINLAKE_ENGINE": "spark", "PINLAKE_SPARK_IVY": str(spark_session.IVY)}
 
 

@@ -29,6 +29,7 @@ def settings(server, **more):
     return {"PINLAKE_ENGINE": "spark", "PINLAKE_SPARK_REMOTE": server.url} | more
 
 
+@pytest.mark.release
 def test_kills_of_the_stage_and_of_the_server_leave_each_row_once(filled, embedded, tmp_path):
     require(spark_session.java_is_there(), "there is no Java for Spark")
     pytest.importorskip("grpc", reason="grpcio, our extra spark-connect, is missing")
@@ -81,6 +82,7 @@ def test_sail_makes_the_same_tables(filled, embedded, sail, tmp_path):
     assert everything(home) == everything(embedded)
 
 
+@pytest.mark.release
 def test_sail_makes_the_same_tables_in_s3(filled, embedded, sail, s3_endpoint, tmp_path):
     place = spark_homes.in_s3(filled, s3_endpoint, tmp_path)
     told = settings(sail) | spark_homes.settings_of(place)
@@ -89,6 +91,7 @@ def test_sail_makes_the_same_tables_in_s3(filled, embedded, sail, s3_endpoint, t
     assert everything_in(place.open()) == everything(embedded)
 
 
+@pytest.mark.release
 def test_workers_without_credentials_end_a_stage_with_the_reason(filled, s3_endpoint, tmp_path):
     pytest.importorskip("pysail", reason="pysail is not installed")
     place = spark_homes.in_s3(filled, s3_endpoint, tmp_path)

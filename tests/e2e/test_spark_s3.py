@@ -15,7 +15,7 @@ from lakehouse_rows import everything, everything_in
 from requirements_of_tests import require
 from spark_homes import killed
 
-pytestmark = [pytest.mark.spark, pytest.mark.slow, pytest.mark.timeout(1200)]
+pytestmark = [pytest.mark.spark, pytest.mark.slow, pytest.mark.release, pytest.mark.timeout(1200)]
 SECRET = KEYS["AWS_SECRET_ACCESS_KEY"]
 
 
