@@ -33,7 +33,7 @@ def _home(arguments, tmp_path):
 
 
 def test_a_password_on_the_command_line_is_refused(tmp_path):
-    url = "mysql+pymysql://me:secret@127.0.0.1:1/x"
+    url = "mysql+pymysql://me:s3cret@127.0.0.1:1/x"
     done = pinlake("sample", "--to", url, "--home", tmp_path / "home", check=False)
     assert done.returncode == 2
     assert "PINLAKE_SOURCE" in done.stderr
@@ -41,14 +41,14 @@ def test_a_password_on_the_command_line_is_refused(tmp_path):
 
 
 def test_a_password_of_the_environment_is_never_shown(tmp_path):
-    variables = {"PINLAKE_SOURCE": "mysql+pymysql://me:secret@127.0.0.1:1/x"}
+    variables = {"PINLAKE_SOURCE": "mysql+pymysql://me:s3cret@127.0.0.1:1/x"}
     shown = pinlake("config", "--home", tmp_path, environment=variables).stdout
     assert "me:***@127.0.0.1" in shown
     failed = pinlake(
         *("post", "--via", "kafka", "--home", tmp_path), environment=variables, check=False
     )
     assert failed.returncode == 1
-    assert "secret" not in shown + failed.stdout + failed.stderr
+    assert "s3cret" not in shown + failed.stdout + failed.stderr
 
 
 def test_a_wrong_setting_is_one_line_with_the_nearest_name(tmp_path):

@@ -58,7 +58,7 @@ def postgres(folder):
     server = subprocess.Popen(
         [*user, shutil.which("postgres"), "-D", str(data), "-k", str(folder), "-F",
          "-c", "listen_addresses=127.0.0.1", "-p", str(port)],
-        cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        cwd=folder, stdout=subprocess.DEVNULL, stderr=(folder / "server.log").open("w"),
     )  # fmt: skip
     with _ended(server):
         _wait_for(port, server)
