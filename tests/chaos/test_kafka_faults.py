@@ -147,6 +147,7 @@ def test_a_broker_that_is_killed_under_load_loses_and_doubles_nothing(in_kafka, 
     assert {place: found[place] for place in acknowledged} == acknowledged
 
 
+@pytest.mark.release
 @pytest.mark.slow
 def test_a_broker_without_disk_refuses_and_goes_on_once_there_is_room(monkeypatch, tmp_path):
     pytest.importorskip("confluent_kafka", reason="confluent-kafka, our extra kafka, is missing")
@@ -177,6 +178,7 @@ def fill_up_and_make_room(broker, home, disk):
     assert {place: found[place] for place in acknowledged} == acknowledged
 
 
+@pytest.mark.release
 @pytest.mark.slow
 def test_a_topic_deleted_underneath_stops_its_own_stages_alone(in_kafka, tmp_path):
     home = tmp_path / "home"
@@ -222,6 +224,7 @@ def test_partitions_that_are_added_underneath_are_posted_to_and_read(in_kafka, t
     assert {place: found[place] for place in acknowledged} == acknowledged
 
 
+@pytest.mark.release
 @pytest.mark.slow
 def test_records_that_kafka_forgot_unread_stop_a_stage_until_the_loss_is_accepted(
     in_kafka, tmp_path

@@ -180,6 +180,7 @@ def test_a_spark_server_that_does_not_answer_is_told_without_its_token(home, mon
     assert "a-secret" not in str(said)
 
 
+@pytest.mark.release
 def test_who_reads_kafka_for_spark_is_told(home, monkeypatch):
     pytest.importorskip("pyspark")
     pytest.importorskip("confluent_kafka")

@@ -153,6 +153,7 @@ def test_records_that_kafka_forgot_unread_and_a_topic_that_is_gone_stop_it(
         spark_engine.run(step(2, (3, 5)))
 
 
+@pytest.mark.release
 def test_a_broker_that_does_not_answer_is_told_and_the_step_runs_once_it_does(
     kafka, log, spark_engine
 ):

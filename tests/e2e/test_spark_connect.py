@@ -75,6 +75,7 @@ def sail(tmp_path):
         yield server
 
 
+@pytest.mark.release
 def test_sail_makes_the_same_tables(filled, embedded, sail, tmp_path):
     home = shutil.copytree(filled, tmp_path / "home")
     for stage in STAGES:

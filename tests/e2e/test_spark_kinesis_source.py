@@ -99,6 +99,7 @@ def test_a_query_reads_what_boto3_reads_and_goes_on_from_its_checkpoint(
     assert rows(tmp_path) == sent(kinesis)
 
 
+@pytest.mark.release
 def test_killed_in_the_middle_of_its_batches_it_loses_and_doubles_nothing(
     delta_spark, gateway, kinesis, tmp_path
 ):
