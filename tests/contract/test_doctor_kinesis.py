@@ -84,7 +84,7 @@ def test_clocks_that_are_apart_are_told(home, server, monkeypatch):
 
 
 def test_a_kinesis_that_is_away_is_told_once_with_the_settings_that_reach_it(home, monkeypatch):
-    monkeypatch.setattr(kinesis_client, "AWAY_SECONDS", 0.3)
+    monkeypatch.setattr(kinesis_client, "PATIENCE", kinesis_client.Patience(away=0.3))
     monkeypatch.setenv("PINLAKE_KINESIS_ENDPOINT", "http://127.0.0.1:9")
     (only,) = told(home)
     assert only.severity == "error"

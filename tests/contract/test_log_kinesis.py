@@ -324,8 +324,33 @@ def test_what_waits_is_bounded_and_more_is_refused_before_memory_grows(opened):
         narrow.append(FIRST, records("a"))
 
 
+@pytest.mark.usefixtures("log")
+@pytest.mark.parametrize(
+    ("mangle", "taken"),
+    [
+        (lambda records: records[:-1], [True, True, False]),
+        (lambda records: [{**each, "ShardId": "odd"} for each in records], [True, True, True]),
+    ],
+)
+def test_an_answer_that_is_not_as_it_should_be_settles_each_record_once(opened, mangle, taken):
+    with (
+        FaultyKinesis(opened.url) as faulty,
+        placed_at(faulty.url).log(queue_bytes=300) as log,
+    ):
+        faulty.mangle = mangle
+        entries = [Entry(b"x" * 77, "key")] * 3
+        for _ in range(3):  # the room of what waits is given back each time, and not twice
+            answer: Future = Future()  # which is an error to answer twice
+            log.put(PINS, entries, lambda *told, answer=answer: answer.set_result(told))
+            placed, error = answer.result(30)
+            assert error is None
+            assert [each.sequence_number is not None for each in placed] == taken
+        with pytest.raises(StreamsBusy):
+            log.put(PINS, [*entries, entries[0]], lambda *_: None)
+
+
 def test_a_kinesis_that_is_not_there_is_told_in_bounded_time_and_without_keys(monkeypatch):
-    monkeypatch.setattr(kinesis_client, "AWAY_SECONDS", 0.5)
+    monkeypatch.setattr(kinesis_client, "PATIENCE", kinesis_client.Patience(away=0.5))
     began = time.monotonic()
     with (
         closing(open_reader(URL, kinesis=settings("http://127.0.0.1:9"))) as reader,

@@ -9,11 +9,12 @@ import random
 import time
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
 from pinlake.errors import StreamsUnreachable
+from pinlake.log.kinesis.answers import Iterator, Records, Shard, Shards
 from pinlake.log.kinesis.connection import Connection, Signer
 
 T = TypeVar("T")
@@ -23,8 +24,13 @@ JSON = "application/x-amz-json-1.1"
 CONNECT_SECONDS, ANSWER_SECONDS = 3.0, 15.0
 """How long a connection and an answer may take before they count as lost."""
 
-AWAY_SECONDS, THROTTLED_SECONDS = 5.0, 30.0
-"""For how long a call is repeated where nobody answers, and where Kinesis throttles it."""
+PAGE = 1000
+"""Shards that one ListShards gives."""
+
+LIMIT = 10_000
+"""Records that one GetRecords may give (the API's own limit)."""
+
+GONE_ITERATOR = "ExpiredIteratorException"
 
 FIRST_PAUSE, LAST_PAUSE = 0.05, 2.0
 CONNECTIONS = 32
@@ -33,6 +39,16 @@ THROTTLED = frozenset(
     {"ProvisionedThroughputExceededException", "LimitExceededException", "ThrottlingException"}
     | {"KMSThrottlingException", "Throttling", "RequestLimitExceeded"}
 )
+
+
+class Patience(NamedTuple):
+    """For how many seconds a call is repeated: nobody answers, Kinesis throttles it."""
+
+    away: float = 5.0
+    throttled: float = 30.0
+
+
+PATIENCE = Patience()
 
 
 class Refused(Exception):  # noqa: N818 it is Kinesis's answer; the log turns it into an error of ours
@@ -64,9 +80,10 @@ class Client:
     which tells it by whole seconds; None before.
     """
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, patience: Patience | None = None) -> None:
         self.connection = connection
         self.ahead: float | None = None
+        self._patience = patience or PATIENCE
         self._signer = Signer(connection)
         self._made: Any = None
 
@@ -75,7 +92,8 @@ class Client:
     ) -> T:
         """Return the answer to a request, asked again while Kinesis throttles it or is away.
 
-        Raises Refused, and StreamsUnreachable after AWAY_SECONDS or THROTTLED_SECONDS.
+        Raises Refused, and StreamsUnreachable where patience ends; so do shards, iterator
+        and records.
         """
         content, began, number = msgspec.json.encode(body), time.monotonic(), 0
         while True:
@@ -85,13 +103,33 @@ class Client:
                 create_limit = create and refused.kind == "LimitExceededException"
                 if not refused.passing or (create_limit and "shard limit" in refused.message):
                     raise
-                limit, reason = THROTTLED_SECONDS, str(refused)
+                limit, reason = self._patience.throttled, str(refused)
             except Away as away:
-                limit, reason = AWAY_SECONDS, str(away)
+                limit, reason = self._patience.away, str(away)
             if time.monotonic() - began > limit:
                 raise self.unreachable(f"{action}: {reason}") from None
             time.sleep(pause(number))
             number += 1
+
+    def shards(self, stream: str) -> list[Shard]:
+        """Return the shards of a stream, closed ones too, by their number."""
+        found: list[Shard] = []
+        asked: dict[str, Any] = {"StreamName": stream, "MaxResults": PAGE}
+        while asked:
+            answer = self.call("ListShards", asked, Shards)
+            found += answer.shards
+            token = answer.next_token
+            asked = {"NextToken": token, "MaxResults": PAGE} if token else {}
+        return sorted(found, key=lambda each: each.number)
+
+    def iterator(self, stream: str, shard: str, kind: str, **start: object) -> str:
+        """Return an iterator of a shard; ``kind`` and ``start`` as GetShardIterator has them."""
+        asked = {"StreamName": stream, "ShardId": shard, "ShardIteratorType": kind} | start
+        return self.call("GetShardIterator", asked, Iterator).shard_iterator
+
+    def records(self, iterator: str, limit: int = LIMIT) -> Records:
+        """Return the records from an iterator on, at most ``limit``."""
+        return self.call("GetRecords", {"ShardIterator": iterator, "Limit": limit}, Records)
 
     def once(self, action: str, content: bytes, kind: type[T]) -> T:
         """Return the answer to a request that is sent once; raise Refused or Away."""

@@ -5,12 +5,11 @@ from __future__ import annotations
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 from pinlake.errors import LogClosed
 from pinlake.log.base import UNTOLD, Batch, PartitionState, Position, TopicState, is_untold
 from pinlake.log.batches import empty
-from pinlake.log.kinesis.answers import Iterator, Records, Shard, shard_id
+from pinlake.log.kinesis.answers import Records, Shard, shard_id
 from pinlake.log.kinesis.client import Client, Refused
 from pinlake.log.kinesis.connection import Connection
 from pinlake.log.kinesis.position import place, position
@@ -87,17 +86,9 @@ class KinesisLogReader:
         stream = self._stream(partition.log_name)
         if partition.number not in stream.shards:
             raise unknown(partition)
-        asked: dict[str, Any] = {
-            "StreamName": partition.log_name.name,
-            "ShardId": shard_id(partition.number),
-            "ShardIteratorType": "AT_TIMESTAMP",
-            "Timestamp": time / SECONDS,
-        }
-        at = self.streams.ask("GetShardIterator", asked, Iterator, partition.log_name)
-        iterator: str | None = at.shard_iterator
+        iterator: str | None = self._iterator(partition, "AT_TIMESTAMP", Timestamp=time / SECONDS)
         while iterator:
-            asked = {"ShardIterator": iterator, "Limit": 1}
-            found = self.streams.ask("GetRecords", asked, Records, partition.log_name)
+            found = self._records(partition.log_name, iterator)
             if found.records:
                 return position(int(found.records[0].sequence_number), 0)
             if found.millis_behind_latest == 0:
@@ -108,31 +99,21 @@ class KinesisLogReader:
     def behind(self, partition: Partition, after: Position | None) -> int:
         """Return by how many milliseconds what follows a position is behind the tip; 0 at it."""
         at = place(after)
-        asked: dict[str, Any] = {
-            "StreamName": partition.log_name.name,
-            "ShardId": shard_id(partition.number),
-            "ShardIteratorType": "TRIM_HORIZON" if at is None else "AFTER_SEQUENCE_NUMBER",
-        }
-        if at is not None:
-            asked["StartingSequenceNumber"] = str(at.sequence)
-        found = self.streams.ask("GetShardIterator", asked, Iterator, partition.log_name)
-        asked = {"ShardIterator": found.shard_iterator, "Limit": 1}
-        answer = self.streams.ask("GetRecords", asked, Records, partition.log_name)
-        return int(answer.millis_behind_latest)
+        if at is None:
+            iterator = self._iterator(partition, "TRIM_HORIZON")
+        else:
+            sequence = str(at.sequence)
+            kind = "AFTER_SEQUENCE_NUMBER"
+            iterator = self._iterator(partition, kind, StartingSequenceNumber=sequence)
+        return self._records(partition.log_name, iterator).millis_behind_latest
 
     def try_read(self, name: LogName) -> str:
         """Read from a stream's tip, so that what is not allowed is told; return its status."""
         stream = self._stream(name)
         for shard in stream.shards.values():
             if not shard.closed:
-                asked = {
-                    "StreamName": name.name,
-                    "ShardId": shard.shard_id,
-                    "ShardIteratorType": "LATEST",
-                }
-                at = self.streams.ask("GetShardIterator", asked, Iterator, name)
-                asked = {"ShardIterator": at.shard_iterator}
-                self.streams.ask("GetRecords", asked, Records, name)
+                iterator = self._iterator(Partition(name, shard.number), "LATEST")
+                self._records(name, iterator)
                 break
         return stream.status
 
@@ -150,6 +131,16 @@ class KinesisLogReader:
     def _stream(self, name: LogName) -> Stream:
         self._check_open()
         return self.streams.of(name)
+
+    def _iterator(self, partition: Partition, kind: str, **start: object) -> str:
+        name = partition.log_name
+        with self.streams.asking("GetShardIterator", name) as client:
+            return client.iterator(name.name, shard_id(partition.number), kind, **start)
+
+    def _records(self, name: LogName, iterator: str) -> Records:
+        """Return what a look at an iterator finds: one record at most."""
+        with self.streams.asking("GetRecords", name) as client:
+            return client.records(iterator, 1)
 
     def _prefetch(self, stream: Stream, moment: int) -> None:
         """Have what follows the records that were read fetched, shard beside shard."""

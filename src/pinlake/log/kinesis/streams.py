@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from fnmatch import fnmatchcase
 from typing import Any
 
 import msgspec
 
 from pinlake.errors import KinesisCannot, PinlakeError, TopicExists, TopicUnknown
-from pinlake.log.kinesis.answers import Description, Names, Shard, Shards, Summary
+from pinlake.log.kinesis.answers import Description, Names, Shard, Summary
 from pinlake.log.kinesis.client import Client, Refused
 from pinlake.record import Kind, LogName
 
@@ -20,8 +21,6 @@ KNOWN_SECONDS = 1.0
 
 DESCRIBED_A_SECOND = 10
 """How many streams are described a second: half of what Kinesis allows an account."""
-
-PAGE = 1000
 
 
 class Stream(msgspec.Struct, frozen=True):
@@ -111,21 +110,21 @@ class Streams:
         return Stream(name, found.arn, created, found.status, found.retention_hours, shards)
 
     def _shards(self, name: LogName) -> dict[int, Shard]:
-        found: list[Shard] = []
-        asked: dict[str, Any] = {"StreamName": name.name, "MaxResults": PAGE}
-        while asked:
-            answer = self.ask("ListShards", asked, Shards, name)
-            found += answer.shards
-            token = answer.next_token
-            asked = {"NextToken": token, "MaxResults": PAGE} if token else {}
-        return {each.number: each for each in sorted(found, key=lambda each: each.number)}
+        with self.asking("ListShards", name) as client:
+            return {each.number: each for each in client.shards(name.name)}
 
     def ask(
         self, action: str, body: dict[str, Any], kind: type[Any], name: LogName | None = None
     ) -> Any:
         """Return the answer to a call; raise the error of ours that a refusal is."""
+        with self.asking(action, name) as client:
+            return client.call(action, body, kind, create=action == "CreateStream")
+
+    @contextmanager
+    def asking(self, action: str, name: LogName | None = None) -> Iterator[Client]:
+        """Give the client, and raise the error of ours that a refusal is."""
         try:
-            return self._client.call(action, body, kind, create=action == "CreateStream")
+            yield self._client
         except Refused as refused:
             raise self.failure(refused, action, name) from None
 

@@ -14,22 +14,17 @@ from pinlake.errors import PinlakeError, RecordsTrimmed
 from pinlake.log.base import UNTOLD, Batch, Position, is_untold
 from pinlake.log.batches import empty
 from pinlake.log.columns import column, fitting
-from pinlake.log.kinesis.answers import Iterator, Records, shard_id
-from pinlake.log.kinesis.client import Client, Refused
+from pinlake.log.kinesis.answers import Records, shard_id
+from pinlake.log.kinesis.client import GONE_ITERATOR, LIMIT, Client, Refused
 from pinlake.log.kinesis.position import Place, place, position
 from pinlake.record import Partition
 from pinlake.telemetry import logger
-
-LIMIT = 10_000
-"""Records that one GetRecords may give (the API's own limit)."""
 
 NEARLY_FULL = 4 * 1024 * 1024
 """An answer of so many bytes may have been cut off, whatever it says of the tip."""
 
 FRESH_NS = 600 * 10**9
 """For so long after a fetch nothing behind it was trimmed: retention is an hour at least."""
-
-GONE_ITERATOR = "ExpiredIteratorException"
 
 _events = logger("log")
 
@@ -108,9 +103,7 @@ class Window:
         began = time.monotonic_ns()
         iterator = self._iterator or self._opened()
         try:
-            answer = self._client.call(
-                "GetRecords", {"ShardIterator": iterator, "Limit": LIMIT}, Records
-            )
+            answer = self._client.records(iterator)
         except Refused as refused:
             self._iterator = None
             if refused.kind != GONE_ITERATOR:
@@ -162,26 +155,24 @@ class Window:
     def _opened(self) -> str:
         """Return an iterator from the last record on: the next fetch sees if it is there."""
         last = self._sequences[-1] if self._sequences else self._floor
-        asked: dict[str, Any] = {
-            "StreamName": self._partition.log_name.name,
-            "ShardId": shard_id(self._partition.number),
-            "ShardIteratorType": "TRIM_HORIZON",
-        }
         self._expected = None
-        if last:  # 0 is before every record: a count goes on that another log began
-            fresh = self._fetched_at and time.monotonic_ns() - self._fetched_at < FRESH_NS
-            self._expected = None if fresh else last
-            kind = "AFTER_SEQUENCE_NUMBER" if fresh else "AT_SEQUENCE_NUMBER"
-            asked |= {"ShardIteratorType": kind, "StartingSequenceNumber": str(last)}
+        if not last:  # 0 is before every record: a count goes on that another log began
+            return self._iterator_at("TRIM_HORIZON")
+        if self._fetched_at and time.monotonic_ns() - self._fetched_at < FRESH_NS:
+            return self._iterator_at("AFTER_SEQUENCE_NUMBER", last)
+        self._expected = last
         try:
-            return self._client.call("GetShardIterator", asked, Iterator).shard_iterator
+            return self._iterator_at("AT_SEQUENCE_NUMBER", last)
         except Refused as refused:
-            if self._expected is None or refused.kind != "InvalidArgumentException":
+            if refused.kind != "InvalidArgumentException":
                 raise
             self._lost(refused.message.rstrip("."))
-            del asked["StartingSequenceNumber"]
-            asked["ShardIteratorType"] = "TRIM_HORIZON"
-            return self._client.call("GetShardIterator", asked, Iterator).shard_iterator
+            return self._iterator_at("TRIM_HORIZON")
+
+    def _iterator_at(self, kind: str, sequence: int | None = None) -> str:
+        stream, shard = self._partition.log_name.name, shard_id(self._partition.number)
+        start = {} if sequence is None else {"StartingSequenceNumber": str(sequence)}
+        return self._client.iterator(stream, shard, kind, **start)
 
     def _following(self, answer: Records) -> list[Any]:
         """Return the records of an answer without the one that they follow; raise if it is gone."""

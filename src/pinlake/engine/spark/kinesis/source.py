@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from pyspark.sql.datasource import DataSource, DataSourceStreamReader, InputPartition
 
 from pinlake.engine.spark.kinesis import options
-from pinlake.engine.spark.kinesis.client import Client, Record, Records, Shard
+from pinlake.engine.spark.kinesis.shards import ShardReader
+from pinlake.log.kinesis.answers import Record, Records, Shard, shard_id
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -72,7 +73,7 @@ class KinesisReader(DataSourceStreamReader):  # type: ignore[misc]
         self._options = given
         self._last: Offset | None = None
         self._looked = 0.0
-        self._kept: Client | None = None
+        self._kept: ShardReader | None = None
 
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"_kept": None}  # a connection stays where it was opened
@@ -126,7 +127,7 @@ class KinesisReader(DataSourceStreamReader):  # type: ignore[misc]
     def read(self, partition: InputPartition) -> Iterator[pa.RecordBatch]:
         """Yield a range's records as Arrow batches of the six columns."""
         assert isinstance(partition, ShardRange)
-        for answer in self._client.read(partition.stream, partition.shard, partition.after):
+        for answer in self._reader.read(partition.stream, partition.shard, partition.after):
             records, done = _upto(answer, int(partition.upto))
             if records:
                 yield _batch(partition, records)
@@ -134,9 +135,9 @@ class KinesisReader(DataSourceStreamReader):  # type: ignore[misc]
                 return
 
     @property
-    def _client(self) -> Client:
+    def _reader(self) -> ShardReader:
         if self._kept is None:
-            self._kept = Client(self._options)
+            self._kept = ShardReader(self._options)
         return self._kept
 
     def _pause(self) -> None:
@@ -148,13 +149,13 @@ class KinesisReader(DataSourceStreamReader):  # type: ignore[misc]
         return [
             (f"{stream}/{shard.shard_id}", shard)
             for stream in self._options.streams
-            for shard in sorted(self._client.shards(stream), key=lambda each: each.shard_id)
+            for shard in self._reader.shards(stream)
         ]
 
     def _is_due(self, key: str, shard: Shard, found: Mapping[str, Any], there: set[str]) -> bool:
         """Tell whether a new shard's parents are read to their end, or long gone."""
         stream = key.rpartition("/")[0]
-        parents = [f"{stream}/{parent}" for parent in shard.parents]
+        parents = [f"{stream}/{shard_id(parent)}" for parent in shard.parents]
         return all(
             found[parent]["closed"] if parent in found else parent not in there
             for parent in parents
@@ -164,7 +165,7 @@ class KinesisReader(DataSourceStreamReader):  # type: ignore[misc]
         """Return how far a shard can be read now."""
         stream, _, shard = key.rpartition("/")
         count, reached = 0, after
-        for answer in self._client.read(stream, shard, after):
+        for answer in self._reader.read(stream, shard, after):
             count += len(answer.records)
             if answer.records:
                 reached = answer.records[-1].sequence_number
