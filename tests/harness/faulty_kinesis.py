@@ -21,14 +21,15 @@ class FaultyKinesis(ThreadedServer):
     ``rate`` is the part of PutRecords' entries, and of GetRecords, that are throttled;
     ``lost`` the part of PutRecords whose answer does not come. ``once`` holds operations that are
     refused once, and the error's type; ``always`` those that are refused each time. Answers are
-    dated ``ahead`` seconds. While ``away`` nothing is answered.
+    dated ``ahead`` seconds. While ``away`` nothing is answered. ``mangle`` makes of an answer's
+    records of PutRecords what is answered instead.
     """
 
     def __init__(self, url, seed=0, rate=0.0, lost=0.0):
         self.target = urlsplit(url).netloc
         self.rate, self.lost, self.away = rate, lost, False
         self.done, self.once, self.always = Counter(), {}, {}
-        self.ahead = 0
+        self.ahead, self.mangle = 0, list
         self._rng, self._lock = random.Random(seed), threading.Lock()
         super().__init__(type("Bound", (Handler,), {"proxy": self}))
 
@@ -100,8 +101,8 @@ class Handler(BaseHTTPRequestHandler):
         throttled = {"ErrorCode": THROTTLED, "ErrorMessage": "Rate exceeded"}
         each_placed = iter(placed)
         records = [next(each_placed) if is_taken else throttled for is_taken in taken]
-        failed = taken.count(False)
-        self.send(200, json.dumps({"FailedRecordCount": failed, "Records": records}))
+        answer = {"FailedRecordCount": taken.count(False), "Records": proxy.mangle(records)}
+        self.send(200, json.dumps(answer))
 
     def send(self, status, content):
         content = content.encode() if isinstance(content, str) else content

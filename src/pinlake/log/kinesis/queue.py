@@ -56,8 +56,12 @@ class Ticket:
         self._error: Exception | None = None
         self._changing = threading.Lock()
 
+    def is_settled(self, index: int) -> bool:
+        """Tell whether it is known what became of a record."""
+        return self._placed[index] is not None
+
     def settle(self, index: int, placed: Placed, error: Exception | None = None) -> None:
-        """Note what became of a record; the last one is the answer to the request."""
+        """Note what became of a record, once; the last one is the answer to the request."""
         with self._changing:
             self._placed[index] = placed
             self._error = self._error or error
@@ -282,8 +286,10 @@ class Lane:
         return []
 
     def _settle(self, item: Item, placed: Placed, error: Exception | None = None) -> None:
-        self._queue.give(item.size)
-        item.ticket.settle(item.at, placed, error)
+        """Answer for a record, unless an answer that broke off in the middle has told of it."""
+        if not item.ticket.is_settled(item.at):
+            self._queue.give(item.size)
+            item.ticket.settle(item.at, placed, error)
 
 
 class PutRefused(Exception):  # noqa: N818 it is Kinesis's own answer, passed on
