@@ -7,6 +7,9 @@ from enum import StrEnum
 
 import msgspec
 
+TOPIC_MARK = "topic:"
+"""Tells a topic from the stream of its name; no topic's own name has a colon."""
+
 TOPIC_NAME = re.compile(r"[a-zA-Z0-9._-]{1,220}\Z")
 
 
@@ -26,6 +29,11 @@ class LogName(msgspec.Struct, frozen=True, order=True):
 
     kind: Kind
     name: str
+
+    @property
+    def key(self) -> str:
+        """The name where topics stand beside streams, as in stage stream's plans; see ``named``."""
+        return self.name if self.kind is Kind.STREAM else f"{TOPIC_MARK}{self.name}"
 
     def __str__(self) -> str:
         return self.name
@@ -63,6 +71,13 @@ def topic(name: str) -> LogName:
 def stream(name: str) -> LogName:
     """Return the name of a stream."""
     return LogName(Kind.STREAM, name)
+
+
+def named(key: str) -> LogName:
+    """Return the topic or stream of a LogName's key."""
+    if key.startswith(TOPIC_MARK):
+        return topic(key.removeprefix(TOPIC_MARK))
+    return stream(key)
 
 
 def is_topic_name(name: str) -> bool:

@@ -11,13 +11,13 @@ from duckdb import DuckDBPyConnection, DuckDBPyRelation
 from pinlake.dataset import Table
 from pinlake.engine import schema
 from pinlake.engine.decode import Reject
-from pinlake.engine.inputs import TOPIC
 from pinlake.engine.keys import Extent, KeyIndex
 from pinlake.engine.plain import DUCKDB
 from pinlake.engine.quarantine import Rejected
 from pinlake.engine.statements import literal, name, statements
 from pinlake.engine.values import Source
 from pinlake.lake.store import Lake
+from pinlake.record import named
 
 FIRSTS = "_firsts"
 """The table of a batch's keys that its table takes, each with the place of its first row."""
@@ -103,7 +103,7 @@ class Cleaning:
         reason = f"key {self.table.key} is null"
         return tuple(
             Rejected(
-                Source(topic.removeprefix(TOPIC), partition),
+                Source(named(topic).name, partition),
                 offset,
                 Reject(element, reason, row.encode()),
             )

@@ -18,12 +18,9 @@ from pinlake.lake.store import Lake
 from pinlake.log.base import Batch, Column, LogReader, Position
 from pinlake.log.columns import column
 from pinlake.log.reading import read_on
-from pinlake.record import Kind
+from pinlake.record import TOPIC_MARK, Kind
 
 READ_BYTES = 16 * 1024 * 1024
-
-TOPIC = "topic:"
-"""The mark of a topic in stage stream, as in its plans; no topic's own name has a colon."""
 
 
 class Fetched(msgspec.Struct, frozen=True):
@@ -88,7 +85,7 @@ def _part(batch: Batch) -> Part:
     if values.nulls:
         values = column([b"null" if value is None else value for value in values.values()])
     log_name = batch.partition.log_name
-    mark = TOPIC if log_name.kind is Kind.TOPIC else ""
+    mark = TOPIC_MARK if log_name.kind is Kind.TOPIC else ""
     source = Source(log_name.name, batch.partition.number, mark=mark)
     return Part(source, batch.positions, values.lengths, values.blob)
 

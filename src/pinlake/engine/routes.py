@@ -10,7 +10,7 @@ from pinlake.dataset import Dataset, Table
 from pinlake.engine.base import LogRange
 from pinlake.errors import TopicUnknown
 from pinlake.log.base import LogReader, PartitionState, Position
-from pinlake.record import Kind, LogName, Partition, stream, topic
+from pinlake.record import LogName, Partition, stream, topic
 from pinlake.table import UNROUTED, unclaimed
 
 
@@ -24,8 +24,7 @@ class Feed(msgspec.Struct, frozen=True, order=True):
     @property
     def key(self) -> str:
         """What comes before ``/<partition>`` in a plan's ranges: topics are told from streams."""
-        name = self.log_name.name
-        return name if self.log_name.kind is Kind.STREAM else f"topic:{name}"
+        return self.log_name.key
 
     def range(self, number: int, after: Position | None, upto: Position) -> LogRange:
         """Return the records of one of its partitions that are the table's."""

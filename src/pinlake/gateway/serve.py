@@ -51,17 +51,12 @@ def serve(
     """
     check_address(host, insecure=insecure)
     home.path.mkdir(parents=True, exist_ok=True)
-    with contextlib.closing(opened(home)) as log, _listening(host, port) as listening:
+    with contextlib.closing(log_of(home)) as log, _listening(host, port) as listening:
         app = create_app(log, home.settings, topics=create)
         server = Server(server_config(app), announce)
         _look_for_garbage_seldom()
         with _kept_house(log, home, floor), _stopped_by_signals(server):
             server.run(sockets=[listening])
-
-
-def opened(home: Home) -> Log:
-    """Open a home's log for writing."""
-    return log_of(home)
 
 
 def _kept_house(

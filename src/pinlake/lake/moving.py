@@ -10,7 +10,7 @@ import msgspec
 
 from pinlake.errors import LakeDiffers, LakeMoving, LakeTaken
 from pinlake.lake import progress, tables
-from pinlake.lake.progress import Plan, Plans
+from pinlake.lake.progress import Plans
 from pinlake.lake.store import Lake
 
 MARK = "moving.json"
@@ -97,8 +97,8 @@ def compare(source: Lake, target: Lake, connection: Any) -> int:
     for name in names:
         tables.forget(target, name)
         _equal(name, told(target, name, connection), told(source, name, connection))
-    for stage, name in planned(source):
-        found, expected = (Plans(lake, stage, name).latest() for lake in (target, source))
+    for stage, name, expected in progress.newest(source):
+        found = Plans(target, stage, name).latest()
         _equal(f"the newest plan of {stage} {name}", found, expected)
     return len(names)
 
@@ -110,19 +110,6 @@ def told(lake: Lake, name: str, connection: Any) -> Told:
     rows = tables.read(connection, at)  # noqa: F841 DuckDB finds it by its name
     found = connection.sql("SELECT count(*), bit_xor(hash(rows)) FROM rows").fetchall()
     return Told(at.table_id, at.version, found[0][0], str(found[0][1]))
-
-
-def planned(lake: Lake) -> Iterator[tuple[str, str]]:
-    """Yield each stage and name that has plans."""
-    for stage in lake.children(progress.ROOT):
-        for name in progress.names(lake, stage):
-            if latest(lake, stage, name) is not None:
-                yield stage, name
-
-
-def latest(lake: Lake, stage: str, name: str) -> Plan | None:
-    """Return the newest plan of a stage for a name."""
-    return Plans(lake, stage, name).latest()
 
 
 def files(lake: Lake) -> Iterator[str]:

@@ -81,7 +81,7 @@ class Plans:
 
         Of several writers of one number one gets True.
         """
-        if not self.lake.create(self._key(plan.number), msgspec.json.encode(plan) + b"\n"):
+        if not self.lake.create(self.key(plan.number), msgspec.json.encode(plan) + b"\n"):
             return False
         self._newest = plan
         if plan.number % PRUNE_EVERY == 0:
@@ -92,7 +92,7 @@ class Plans:
         """Delete all but the newest plans."""
         numbers = self.numbers()
         for number in numbers[:-KEPT]:
-            self.lake.delete(self._key(number))
+            self.lake.delete(self.key(number))
 
     @contextmanager
     def claim(self) -> Iterator[None]:
@@ -138,14 +138,15 @@ class Plans:
         return None
 
     def _read(self, number: int) -> Plan | None:
-        content = self.lake.get(self._key(number))
+        content = self.lake.get(self.key(number))
         try:
             return None if content is None else msgspec.json.decode(content, type=Plan)
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-            path = self.lake.table_url(self._key(number))
+            path = self.lake.table_url(self.key(number))
             raise PlanTorn(path=path, reason=error) from error
 
-    def _key(self, number: int) -> str:
+    def key(self, number: int) -> str:
+        """Return the key of a plan's file."""
         return f"{self.folder}/{number:020}.json"
 
 
@@ -157,6 +158,14 @@ def _locked(descriptor: int) -> bool:
         time.sleep(CLAIM_PAUSE)
         return False
     return True
+
+
+def newest(lake: Lake, *stages: str) -> Iterator[tuple[str, str, Plan]]:
+    """Yield stage, name and newest plan of all that has plans, of these stages or of every one."""
+    for stage in stages or lake.children(ROOT):
+        for name in names(lake, stage):
+            if (plan := Plans(lake, stage, name).latest()) is not None:
+                yield stage, name, plan
 
 
 def names(lake: Lake, stage: str) -> list[str]:

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from pinlake.dataset import Dataset, load
 from pinlake.errors import HomeMissing, MoveRefused
 from pinlake.home import HomeRecord, note, recorded
-from pinlake.lake import moving
+from pinlake.lake import moving, progress
 from pinlake.lake.open import open_lake
 from pinlake.lake.progress import Plans
 from pinlake.lake.store import Lake
@@ -169,6 +169,6 @@ class _Move:
 def _claimed(lake: Lake) -> Iterator[None]:
     """Be the one writer of everything that has plans, until it is done."""
     with ExitStack() as held:
-        for stage, name in moving.planned(lake):
+        for stage, name, _ in progress.newest(lake):
             held.enter_context(Plans(lake, stage, name).claim())
         yield

@@ -13,12 +13,11 @@ from pinlake.lake.progress import Plan, Plans, Range
 from pinlake.lake.store import Lake
 from pinlake.log.base import Log, LogReader, PartitionSpec, Position, TopicState, is_untold
 from pinlake.log.open import embedded, log_of_kind
-from pinlake.record import Kind, LogName, Partition, stream, topic
+from pinlake.record import Kind, LogName, Partition, named, topic
 from pinlake.stage.floor import Floor
 
 READERS = ("sink", "stream")
 """The stages whose plans tell positions of a log."""
-TOPIC = "topic:"
 
 
 class Successor(msgspec.Struct, frozen=True):
@@ -64,11 +63,9 @@ def continued(before: Log, after: Mapping[Kind, Log], names: Iterable[LogName]) 
 def names_to_continue(lake: Lake, log: Log) -> list[LogName]:
     """Return what goes on elsewhere: all of the embedded log, of others what a stage has read."""
     read = {
-        _log_name(stage, key)
-        for stage in READERS
-        for name in progress.names(lake, stage)
-        if (latest := Plans(lake, stage, name).latest()) is not None
-        for key in latest.ranges
+        log_name(stage, key)
+        for stage, _, plan in progress.newest(lake, *READERS)
+        for key in plan.ranges
     }
     found = [LogName(kind, name) for kind in Kind for name in log.names(kind)]
     return [each for each in found if each in read or embedded(log_of_kind(log, each.kind))]
@@ -80,18 +77,13 @@ def succeed(lake: Lake, successors: Sequence[Successor]) -> None:
     It takes no records: it says how far the stage is, by the new log's identity.
     """
     logs = {each.name: each for each in successors}
-    for stage in READERS:
-        for name in progress.names(lake, stage):
-            plans = Plans(lake, stage, name)
-            latest = plans.latest()
-            if latest is None:
-                continue
-            ranges = {
-                key: _succeeded(each, logs.get(_log_name(stage, key)), int(key.rpartition("/")[2]))
-                for key, each in latest.ranges.items()
-            }
-            if any(each.log != latest.ranges[key].log for key, each in ranges.items()):
-                plans.put(Plan(latest.number + 1, ranges))
+    for stage, name, latest in progress.newest(lake, *READERS):
+        ranges = {
+            key: _succeeded(each, logs.get(log_name(stage, key)), int(key.rpartition("/")[2]))
+            for key, each in latest.ranges.items()
+        }
+        if any(each.log != latest.ranges[key].log for key, each in ranges.items()):
+            Plans(lake, stage, name).put(Plan(latest.number + 1, ranges))
 
 
 def _continued(state: TopicState, before: Log, after: Log) -> Successor:
@@ -119,9 +111,7 @@ def _succeeded(planned: Range, successor: Successor | None, number: int) -> Rang
     return Range(successor.after, at, at)
 
 
-def _log_name(stage: str, key: str) -> LogName:
+def log_name(stage: str, key: str) -> LogName:
     """Return the topic or stream that a plan's range is of."""
     name = key.rpartition("/")[0]
-    if stage == "sink" or name.startswith(TOPIC):
-        return topic(name.removeprefix(TOPIC))
-    return stream(name)
+    return topic(name) if stage == "sink" else named(name)

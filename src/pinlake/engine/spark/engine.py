@@ -15,7 +15,6 @@ from pinlake.engine import inputs, quarantine, records, routing, schema
 from pinlake.engine.base import LogRanges, Objects, Outcome, Step, Taken, Versions
 from pinlake.engine.cleaning import PROVENANCE
 from pinlake.engine.decode import Reject
-from pinlake.engine.inputs import TOPIC
 from pinlake.engine.quarantine import Rejected
 from pinlake.engine.records import Decoded
 from pinlake.engine.running import StepEngine, counts, planned
@@ -29,6 +28,7 @@ from pinlake.lake import delegated, evolution, tables
 from pinlake.lake.store import Lake
 from pinlake.lake.tables import Written
 from pinlake.log.base import LogReader
+from pinlake.record import named
 from pinlake.table import UNROUTED
 
 if TYPE_CHECKING:
@@ -186,7 +186,7 @@ class SparkEngine(StepEngine):
         reason = f"key {step.table.key} is null"
         return tuple(
             Rejected(
-                Source(topic.removeprefix(TOPIC), partition),
+                Source(named(topic).name, partition),
                 offset,
                 Reject(element, reason, row.encode()),
             )

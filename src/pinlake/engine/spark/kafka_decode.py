@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 from duckdb import DuckDBPyConnection
 
 from pinlake.engine import records
-from pinlake.engine.inputs import TOPIC
 from pinlake.engine.quarantine import Rejected
 from pinlake.engine.spark.decoded import REFUSED, decoded, line_of
 from pinlake.engine.spark.files import ROWS_A_BATCH, Batches, Work, arrow_schema, connected
 from pinlake.engine.values import Part, Source, Values, joined
+from pinlake.record import TOPIC_MARK
 from pinlake.table import Table
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ def _parts(batch: pa.RecordBatch) -> list[Part]:
 def _part(place: tuple[str, int], batch: pa.RecordBatch) -> Part:
     values = [b"null" if each is None else each for each in batch.column("value").to_pylist()]
     return Part(
-        Source(*place, mark=TOPIC),
+        Source(*place, mark=TOPIC_MARK),
         array("q", batch.column("offset").to_pylist()),
         array("i", map(len, values)),
         b"".join(values),

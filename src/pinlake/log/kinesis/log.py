@@ -23,7 +23,6 @@ from pinlake.log.base import (
     TopicState,
 )
 from pinlake.log.kinesis.answers import Names, Placed
-from pinlake.log.kinesis.client import Refused
 from pinlake.log.kinesis.connection import Connection
 from pinlake.log.kinesis.position import position
 from pinlake.log.kinesis.queue import Entry, PutQueue, Settled
@@ -197,6 +196,3 @@ def hash_key(entry: Entry) -> int:
         return int(entry.explicit_hash_key)
     digest = hashlib.md5(entry.partition_key.encode(), usedforsecurity=False).digest()
     return int.from_bytes(digest, "big")
-
-
-__all__ = ["KinesisLog", "Refused", "hash_key"]

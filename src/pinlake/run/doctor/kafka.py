@@ -9,7 +9,6 @@ import msgspec
 
 from pinlake.errors import LogSignInRefused, LogUntrusted, PinlakeError, TopicUnknown
 from pinlake.lake import progress
-from pinlake.lake.progress import Plans
 from pinlake.log.base import LogReader
 from pinlake.log.kafka.facts import TopicFacts, too_old
 from pinlake.log.open import topics_reader_of
@@ -18,6 +17,7 @@ from pinlake.run.doctor.finding import Finding, Severity
 from pinlake.run.doctor.kafka_retention import retention
 from pinlake.run.doctor.patient import Patient
 from pinlake.stage.connector.configuration import connector_of
+from pinlake.stage.succession import READERS, log_name
 
 IDENTITY = "kafka:"
 NAMED = 3
@@ -124,16 +124,14 @@ _ROWS = (
 
 def _gone(patient: Patient, reader: LogReader) -> Iterator[Finding]:
     """Tell which topics that stages have read are not there any more, or are others now."""
-    for stage in ("sink", "stream"):
-        for name in progress.names(patient.lake, stage):
-            latest = Plans(patient.lake, stage, name).latest()
-            read = {
-                key.rpartition("/")[0].removeprefix("topic:"): each.log
-                for key, each in (latest.ranges.items() if latest else ())
-                if each.log.startswith(IDENTITY)
-            }
-            for topic_name, log_id in sorted(read.items()):
-                yield from _exchanged(reader, stage, topic_name, log_id)
+    for stage, _, plan in progress.newest(patient.lake, *READERS):
+        read = {
+            log_name(stage, key).name: each.log
+            for key, each in plan.ranges.items()
+            if each.log.startswith(IDENTITY)
+        }
+        for topic_name, log_id in sorted(read.items()):
+            yield from _exchanged(reader, stage, topic_name, log_id)
 
 
 def _exchanged(reader: LogReader, stage: str, name: str, log_id: str) -> Iterator[Finding]:

@@ -144,12 +144,9 @@ def _records(log: LogReader | None) -> dict[str, float]:
 def _plans(patient: Patient) -> dict[str, float]:
     """Return when the newest plan of each stage and table was written, in seconds."""
     found = {}
-    for stage in STAGES:
-        for name in progress.names(patient.lake, stage):
-            plans = Plans(patient.lake, stage, name)
-            if (latest := plans.latest()) is not None:
-                key = f"{plans.folder}/{latest.number:020}.json"
-                found[f"the newest plan of {stage} {name}"] = patient.lake.written(key)
+    for stage, name, plan in progress.newest(patient.lake, *STAGES):
+        key = Plans(patient.lake, stage, name).key(plan.number)
+        found[f"the newest plan of {stage} {name}"] = patient.lake.written(key)
     return found
 
 
