@@ -27,6 +27,16 @@ class Place(NamedTuple):
     def settings(self):
         return S3(endpoint=self.endpoint, path_style=True, allow_http=True)
 
+    @property
+    def environment(self):
+        """The place and its keys as the environment sets them."""
+        return KEYS | {
+            "PINLAKE_LAKE": self.url,
+            "PINLAKE_S3_ENDPOINT": self.endpoint,
+            "PINLAKE_S3_PATH_STYLE": "true",
+            "PINLAKE_S3_ALLOW_HTTP": "true",
+        }
+
 
 def file_place(folder):
     return Place((folder / "lake").as_uri())

@@ -16,7 +16,6 @@ import requests
 
 import lakes
 from harness.pipeline import USER_ID, Gateway, run_stages, wait_until
-from harness.s3_server import KEYS
 from pinlake.engine.base import FOLDERS
 from what_arrives import CASES, JUNK, REFUSED
 
@@ -40,16 +39,6 @@ def in_s3(home, endpoint, folder):
         if path.is_file() and not path.name.startswith("."):
             lake.put(path.relative_to(home / "lake").as_posix(), path.read_bytes())
     return place
-
-
-def settings_of(place):
-    """Return a place in S3 as the environment sets it, with its keys."""
-    return KEYS | {
-        "PINLAKE_LAKE": place.url,
-        "PINLAKE_S3_ENDPOINT": place.endpoint,
-        "PINLAKE_S3_PATH_STYLE": "true",
-        "PINLAKE_S3_ALLOW_HTTP": "true",
-    }
 
 
 def killed(home, stage, environment, lake, seconds):

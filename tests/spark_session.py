@@ -9,6 +9,7 @@ import tempfile
 from pathlib import Path
 
 from harness.s3_server import KEYS
+from pinlake.engine.spark.session import BROUGHT
 
 IVY = Path(__file__).parents[1] / ".cache" / "ivy"
 KAFKA = "org.apache.spark:spark-sql-kafka-0-10_2.13"
@@ -18,7 +19,6 @@ JARS = {"4.0": ("4.0.0", "4.0.0"), "4.1": ("4.3.0", "4.1.2"), "4.2": ("4.3.0", "
 DELTA_VERSION, KAFKA_VERSION = JARS.get(importlib.metadata.version("pyspark")[:3], JARS["4.0"])
 DELTA = f"io.delta:delta-spark_2.13:{DELTA_VERSION}"
 PACKAGES = f"{DELTA},{KAFKA}:{KAFKA_VERSION}"
-EXCLUDED = "org.apache.hadoop:hadoop-client-api,org.apache.hadoop:hadoop-client-runtime"
 TOKENS_JAR = IVY / "jars" / "org.apache.spark_spark-token-provider-kafka-0-10_2.13-4.0.0.jar"
 """Where a registry lacks the newer ones: it serves Spark 4.1 and 4.2 as well."""
 LOCAL = {
@@ -71,8 +71,8 @@ def has_delta(session):
 def _of_version():
     """Return what else a session of this version of Spark needs."""
     if KAFKA_VERSION == "4.0.0" or not TOKENS_JAR.exists():
-        return {"spark.jars.excludes": EXCLUDED}
-    return {"spark.jars.excludes": f"{EXCLUDED},{TOKENS}", "spark.jars": str(TOKENS_JAR)}
+        return {"spark.jars.excludes": BROUGHT}
+    return {"spark.jars.excludes": f"{BROUGHT},{TOKENS}", "spark.jars": str(TOKENS_JAR)}
 
 
 def _session(configuration):

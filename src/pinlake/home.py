@@ -126,7 +126,7 @@ def _upgrade(home: Home, record: HomeRecord) -> None:
     while record.format < FORMAT:
         record = UPGRADES[record.format](record)
     with contextlib.suppress(OSError):
-        _draft(home, record).replace(home.path / FILE)
+        note(home, record)
         logger("home").info("home_upgraded", home=str(home.path), format=FORMAT)
 
 

@@ -24,16 +24,6 @@ def geo(number):
     }
 
 
-def settings_of(place):
-    """Return a place as the environment sets it."""
-    return KEYS | {
-        "PINLAKE_LAKE": place.url,
-        "PINLAKE_S3_ENDPOINT": place.endpoint,
-        "PINLAKE_S3_PATH_STYLE": "true",
-        "PINLAKE_S3_ALLOW_HTTP": "true",
-    }
-
-
 @pytest.fixture(scope="module")
 def file_home(tmp_path_factory):
     """A home whose lake is a folder, with posts by both routes and all their dirt."""
@@ -53,7 +43,7 @@ def s3(file_home, tmp_path_factory, s3_endpoint):
     folder = tmp_path_factory.mktemp("s3")
     place = lakes.s3_place(s3_endpoint, folder)
     shutil.copytree(file_home, place.home, ignore=shutil.ignore_patterns("lake", "cache", "logs"))
-    run_stages(place.home, environment=settings_of(place))
+    run_stages(place.home, environment=place.environment)
     return place
 
 
@@ -67,7 +57,7 @@ def rows(lake, table):
 
 
 def test_questions_are_asked_fresh_and_of_the_past_by_the_command(s3):
-    environment = settings_of(s3)
+    environment = s3.environment
     count = "SELECT count(*) AS many FROM {}"
 
     def ask(sql, *options):
@@ -85,7 +75,7 @@ def test_questions_are_asked_fresh_and_of_the_past_by_the_command(s3):
 
 
 def test_status_and_the_doctor_find_nothing_wrong_and_show_no_secret(s3):
-    environment = settings_of(s3)
+    environment = s3.environment
     status = pinlake("status", "--home", s3.home, "--json", environment=environment).stdout
     assert '"clean"' in status
     found = pinlake("doctor", "--deep", "--home", s3.home, "--json", environment=environment)
@@ -110,7 +100,7 @@ def test_status_and_the_doctor_find_nothing_wrong_and_show_no_secret(s3):
 )
 def test_the_doctor_says_what_is_wrong_with_a_lake_that_cannot_be_used(s3, changed, told):
     done = pinlake("doctor", "--home", s3.home, "--json", check=False,
-                   environment=settings_of(s3) | changed)  # fmt: skip
+                   environment=s3.environment | changed)  # fmt: skip
     assert done.returncode == 1
     findings = [json.loads(line) for line in done.stdout.splitlines()]
     (found,) = [each for each in findings if each["check"] == "lake"]
@@ -122,7 +112,7 @@ def test_the_doctor_says_what_is_wrong_with_a_lake_that_cannot_be_used(s3, chang
 
 
 def test_maintain_compacts_and_every_row_stays(s3):
-    environment = settings_of(s3)
+    environment = s3.environment
     with Gateway(s3.home, environment=environment) as gateway:
         for number in (88_000_001, 88_000_002):
             post_to_kinesis(gateway.url, "geo", geo(number))
@@ -139,7 +129,7 @@ def test_an_erased_key_is_nowhere_in_the_bucket_nor_in_the_home(s3):
     lake = s3.open()
     _, _, held = rows(lake, "clean/user")
     key, first_name = held[0][0], held[0][1]
-    done = pinlake("erase", "user", "--key", key, "--home", s3.home, environment=settings_of(s3))
+    done = pinlake("erase", "user", "--key", key, "--home", s3.home, environment=s3.environment)
     assert "user: erased" in done.stdout
     assert not (Path(s3.home) / "cache").exists()
     assert first_name is not None
@@ -156,7 +146,7 @@ def test_an_erased_key_is_nowhere_in_the_bucket_nor_in_the_home(s3):
 def test_the_demo_runs_over_s3(tmp_path, s3_endpoint):
     place = lakes.s3_place(s3_endpoint, tmp_path)
     done = pinlake("demo", "--posts", "20", "--home", place.home, "--json",
-                   environment=settings_of(place))  # fmt: skip
+                   environment=place.environment)  # fmt: skip
     result = json.loads(done.stdout)
     assert result["agreed"]
     assert len(result["answers"]) == 10

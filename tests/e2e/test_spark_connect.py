@@ -86,7 +86,7 @@ def test_sail_makes_the_same_tables(filled, embedded, sail, tmp_path):
 @pytest.mark.release
 def test_sail_makes_the_same_tables_in_s3(filled, embedded, sail, s3_endpoint, tmp_path):
     place = spark_homes.in_s3(filled, s3_endpoint, tmp_path)
-    told = settings(sail) | spark_homes.settings_of(place)
+    told = settings(sail) | place.environment
     for stage in STAGES:
         pinlake(stage, "--once", "--home", place.home, environment=told, timeout=300)
     assert everything_in(place.open()) == everything(embedded)
@@ -98,7 +98,7 @@ def test_workers_without_credentials_end_a_stage_with_the_reason(filled, s3_endp
     place = spark_homes.in_s3(filled, s3_endpoint, tmp_path)
     wrong = KEYS | {"AWS_SECRET_ACCESS_KEY": "a-wrong-secret"}
     with SailServer(tmp_path, wrong) as server:
-        told = settings(server) | spark_homes.settings_of(place)
+        told = settings(server) | place.environment
         done = pinlake("load", "--once", "--home", place.home, environment=told, check=False)
     assert done.returncode == 1
     (line,) = {each for each in done.stderr.splitlines() if each.startswith("pinlake: ")}

@@ -30,7 +30,7 @@ def environment(place, events):
         "--conf spark.eventLog.enabled=true --conf spark.eventLog.compress=false"
         f" --conf spark.eventLog.dir={events.as_uri()}"
     )
-    return spark_homes.settings_of(place) | {
+    return place.environment | {
         "PINLAKE_ENGINE": "spark",
         "PINLAKE_SPARK_IVY": str(spark_session.IVY),
         "PYSPARK_SUBMIT_ARGS": f"{noted} pyspark-shell",

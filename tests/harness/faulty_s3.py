@@ -6,8 +6,10 @@ import random
 import threading
 import time
 from collections import Counter
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from urllib.parse import urlsplit
+
+from harness.threaded_server import ThreadedServer
 
 PASS, DROP, ERROR, SLOW_DOWN, LOSE, LATE_ERROR, TWICE, CUT, SLOW = (
     "pass", "drop", "error", "slow_down", "lose", "late_error", "twice", "cut", "slow",
@@ -17,7 +19,7 @@ PASS, DROP, ERROR, SLOW_DOWN, LOSE, LATE_ERROR, TWICE, CUT, SLOW = (
 FAULTS = (DROP, ERROR, SLOW_DOWN, LOSE, LATE_ERROR, TWICE, CUT, SLOW)
 
 
-class FaultyS3:
+class FaultyS3(ThreadedServer):
     """Forwards to a server. Request n of a method in ``methods``, for a path with ``of`` in it, meets
     ``script[n]``; then the seed decides."""
 
@@ -26,19 +28,7 @@ class FaultyS3:
         self.done = Counter()
         self.script, self._methods, self._of = list(script), methods, of
         self._rng, self._rate, self._lock = random.Random(seed), rate, threading.Lock()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
-        self._server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
-
-    def __enter__(self):
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
+        super().__init__(_handler(self))
 
     def action(self, method, path):
         with self._lock:

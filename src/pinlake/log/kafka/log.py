@@ -78,7 +78,7 @@ class KafkaLog(KafkaLogReader):
     def delete(self, name: LogName) -> None:
         """Delete a topic and its records; return once the cluster does not know it any more."""
         self._topic(name)
-        self._partitions.pop(name.name, None)
+        self._forget(name.name)
         with self._told(name):
             asked = self._admin.delete_topics([name.name], operation_timeout=self._seconds)
             asked[name.name].result(self._seconds + 1)

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from pinlake.log.base import LogReader, Position
 from pinlake.log.kafka.facts import TopicFacts
+from pinlake.log.retention import HOUR_MS
 from pinlake.record import Partition, topic
 from pinlake.run.doctor.finding import Finding, command
 from pinlake.run.doctor.patient import Patient
@@ -16,7 +17,6 @@ SHORT_MS = 3_600_000
 """A stage may well be away for an hour."""
 NEARLY = 0.5
 """The part of its time that a record may wait before it is worth a word."""
-HOUR_MS = 3_600_000
 
 _ALTER = "kafka-configs --alter --entity-type topics --entity-name {name} --add-config "
 

@@ -8,6 +8,7 @@ from contextlib import closing
 from pinlake.errors import PinlakeError, TopicUnknown
 from pinlake.log.kinesis.connection import connection
 from pinlake.log.kinesis.reader import KinesisLogReader
+from pinlake.log.retention import HOUR_MS
 from pinlake.record import Kind, LogName, Partition, stream
 from pinlake.run.doctor.finding import Finding, command
 from pinlake.run.doctor.patient import Patient
@@ -26,7 +27,6 @@ REACH = (
 )
 
 
-HOUR_MS = 3_600_000
 NEAR = 0.5
 """The part of a stream's retention that a stage should not be behind."""
 

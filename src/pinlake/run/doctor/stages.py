@@ -9,6 +9,7 @@ from pinlake.engine.base import marked
 from pinlake.lake import progress, tables
 from pinlake.lake.progress import Plan, Plans
 from pinlake.log.base import LogReader
+from pinlake.log.retention import HOUR_MS
 from pinlake.record import Kind, LogName, Partition
 from pinlake.run.doctor.finding import Finding, command
 from pinlake.run.doctor.patient import Patient
@@ -18,7 +19,6 @@ from pinlake.stage.status import status
 
 SLACK_SECONDS = 60
 """How far ahead a clock may be before it is worth a word."""
-HOUR_MS = 3_600_000
 STAGES = ("sink", "load", "clean", "stream")
 
 
