@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import time
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 
@@ -55,6 +56,12 @@ def in_transaction(broker, name, values, *, commit):
         producer.produce(name, value, partition=0)
     producer.flush()
     (producer.commit_transaction if commit else producer.abort_transaction)(30)
+
+
+def threads():
+    """Return how many threads of librdkafka are in this process."""
+    names = Path("/proc/self/task").glob("*/comm")
+    return sum(each.read_text().startswith("rdk:") for each in names)
 
 
 def ended(reader):
@@ -196,6 +203,18 @@ def test_topics_of_others_are_not_there_where_a_regex_names_ours(kafka, log):
                 ours.create(topic(name))
         ours.create(topic("mine"))
     assert log.names("topic") == ["mine", "others", "pins"]
+
+
+def test_what_is_closed_leaves_no_thread_behind(kafka, log):
+    """One that lives on when its process ends uses what OpenSSL has let go of by then."""
+    log.append(FIRST, [Record(b"a")])
+    log.close()
+    before = threads()
+    with closing(open_log(kafka.url)) as other, closing(open_reader(kafka.url)) as another:
+        other.append(FIRST, [Record(b"b")])
+        assert len(another.read(FIRST, None, 1000)) == 2
+        assert threads() > before
+    assert threads() == before == 0
 
 
 @pytest.mark.usefixtures("log")

@@ -52,11 +52,14 @@ class Producing:
         return self._producer.list_topics(*named, timeout=seconds)
 
     def close(self) -> None:
-        """Wait for what was produced. Idempotent."""
+        """Wait for what was produced, and leave the cluster. Idempotent."""
+        if self._closed:
+            return
         self._closed = True
         with self._changing:
             _flush(self._producer)
         self._poller.join()
+        self._producer.close()
 
     def produce(self, appends: Sequence[Append], done: Done) -> None:
         """Produce to partitions that are there, and call ``done``; see KafkaLog.submit."""

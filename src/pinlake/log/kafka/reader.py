@@ -42,7 +42,7 @@ class KafkaLogReader:
     def __init__(self, connection: Connection, seconds: float = ANSWER_SECONDS) -> None:
         self._connection, self._seconds = connection, seconds
         with configured(connection):
-            self._admin = AdminClient(connection.admin())
+            self._asking_by: AdminClient | None = AdminClient(connection.admin())
         self._cluster = ""
         self._cursors: OrderedDict[tuple[Partition, str], Cursor] = OrderedDict()
         self._reading = threading.Lock()
@@ -118,6 +118,13 @@ class KafkaLogReader:
             self._ended = True
             while self._cursors:
                 self._cursors.popitem()[1].close()
+        self._asking_by = None  # it has no close: its threads end with the last reference
+
+    @property
+    def _admin(self) -> AdminClient:
+        if self._asking_by is None:
+            raise LogClosed
+        return self._asking_by
 
     def _is_ours(self, name: str) -> bool:
         return is_topic_name(name) and self._connection.takes(name)
