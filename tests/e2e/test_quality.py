@@ -69,7 +69,7 @@ def test_rows_that_only_warn_are_told_and_exit_with_nothing(sold):
     assert done.stdout.splitlines() == [
         "warn    clean/sale name_is_there: 1 of 5 rows do not meet it (20 %), such as ind 4",
         "met     clean/sale whole: 5 rows",
-        "1 expectations are met, 1 warn, 0 fail",
+        "expectations: 1 met, 1 warn, 0 fail",
     ]
 
 
@@ -80,7 +80,7 @@ def test_a_row_that_fails_exits_with_one(sold):
     assert (
         "fail    clean/sale low: 2 of 5 rows do not meet it (40 %), such as ind 3, 4" in done.stdout
     )
-    assert "0 expectations are met, 1 warn, 1 fail" in done.stdout
+    assert "expectations: 0 met, 1 warn, 1 fail" in done.stdout
 
 
 def test_json_is_one_object_a_finding_and_one_of_sums(sold):
@@ -108,7 +108,7 @@ def test_a_table_that_is_not_made_yet_is_told_and_an_error_where_it_was_named(so
     assert done.exit_code == 0
     assert done.stdout.splitlines() == [
         "missing stream/sale: it is not there yet",
-        "0 expectations are met, 0 warn, 0 fail; 1 tables are not there yet",
+        "expectations: 0 met, 0 warn, 0 fail; tables that are missing: 1",
     ]
     assert sold.told("--from", "stream")[1][0] == {"table": "stream/sale", "missing": True}
     assert sold.quality("sale", "--from", "stream").exit_code == 1

@@ -27,8 +27,8 @@ class Summary(msgspec.Struct):
 
     def __str__(self) -> str:
         """Return it for people."""
-        text = f"{self.met} expectations are met, {self.warned} warn, {self.failed} fail"
-        return f"{text}; {self.missing} tables are not there yet" if self.missing else text
+        text = f"expectations: {self.met} met, {self.warned} warn, {self.failed} fail"
+        return f"{text}; tables that are missing: {self.missing}" if self.missing else text
 
 
 def run_quality(
@@ -40,23 +40,19 @@ def run_quality(
     TableMissing then, or where the data set has none such. Raises SqlRefused.
     """
     presenter, summary = Presenter(json=json), Summary()
+    tables = [each for each in _chosen(home, dataset, table) if each.expectations]
+    if not tables:
+        _tell_how(presenter, dataset, table)
+        return True
     with OpenLake(home, dataset) as lake:
-        tables = [each for each in _chosen(home, dataset, table) if each.expectations]
-        if not tables:
-            _tell_how(presenter, dataset, table)
         for each in tables:
             try:
-                found = findings(lake, each, source)
+                _tell(presenter, summary, findings(lake, each, source))
             except TableMissing:
                 if table is not None:
                     raise
-                summary.missing += 1
-                name = f"{source}/{each.name}"
-                presenter.say(f"missing {name}: it is not there yet", table=name, missing=True)
-            else:
-                _tell(presenter, summary, found)
-    if tables:
-        presenter.report(summary)
+                _tell_missing(presenter, summary, f"{source}/{each.name}")
+    presenter.report(summary)
     return not summary.failed
 
 
@@ -77,6 +73,11 @@ def _tell_how(presenter: Presenter, dataset: Dataset, name: str | None) -> None:
     )
     text = f"{name or dataset.name} has no expectations; write them into {dataset.path / FILE}:"
     presenter.say(f"{text}\n\n{example}", expectations=0, write=example)
+
+
+def _tell_missing(presenter: Presenter, summary: Summary, table: str) -> None:
+    summary.missing += 1
+    presenter.say(f"missing {table}: it is not there yet", table=table, missing=True)
 
 
 def _tell(presenter: Presenter, summary: Summary, found: Iterable[Finding]) -> None:
