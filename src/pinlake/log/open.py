@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack, closing
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ from pinlake.errors import SettingInvalid
 from pinlake.log.base import Log, LogReader
 from pinlake.log.by_kind import LogByKind, ReaderByKind
 from pinlake.log.clock import Clock, milliseconds
+from pinlake.log.late import LateReader
 from pinlake.log.segments import SegmentLimits
 from pinlake.record import Kind
 from pinlake.settings import KINESIS, Home, Kinesis
@@ -95,15 +97,17 @@ def log_of(home: Home) -> Log:
 
 
 def reader_of(home: Home) -> LogReader:
-    """Open a home's log for reading; raise LogUnusable where there is none yet."""
+    """Open a home's log for reading; raise LogUnusable where there is none yet.
+
+    Of two logs the embedded one may come later: the other is read meanwhile.
+    """
+    if home.topics_url == home.streams_url:
+        return topics_reader_of(home)
     with ExitStack() as opened:
-        topics = opened.enter_context(closing(topics_reader_of(home)))
-        if home.topics_url == home.streams_url:
-            reader: LogReader = topics
-        else:
-            reader = ReaderByKind(topics, opened.enter_context(closing(streams_reader_of(home))))
+        topics = opened.enter_context(closing(_late(home.topics_url, topics_reader_of, home)))
+        streams = opened.enter_context(closing(_late(home.streams_url, streams_reader_of, home)))
         opened.pop_all()
-    return reader
+    return ReaderByKind(topics, streams)
 
 
 def topics_reader_of(home: Home) -> LogReader:
@@ -145,6 +149,12 @@ def fed_reader_of(home: Home) -> LogReader:
     return reader_of(home) if home.settings.stream.topics else streams_reader_of(home)
 
 
+def is_missing(log: LogReader) -> bool:
+    """Tell whether a part of a home's log is embedded and not there yet."""
+    parts = log.readers.values() if isinstance(log, ReaderByKind) else ()
+    return any(isinstance(each, LateReader) and not each.is_there for each in parts)
+
+
 def embedded(log: Log) -> Log | None:
     """Return the part of a home's log that is embedded, whose retention is ours to keep."""
     from pinlake.log.sqlite import SqliteLog
@@ -161,6 +171,13 @@ def kinesis(log: Log) -> KinesisLog | None:
 
 def _parts(log: Log) -> list[Log]:
     return list(log.logs.values()) if isinstance(log, LogByKind) else [log]
+
+
+def _late(url: str, opened: Callable[[Home], LogReader], home: Home) -> LogReader:
+    """Open a log now, or the embedded one once it is there."""
+    if url.startswith(_SQLITE):
+        return LateReader(_path(url), partial(opened, home))
+    return opened(home)
 
 
 def _log(home: Home, url: str) -> Log:
