@@ -62,15 +62,25 @@ def open_log(
     return SqliteLog(_path(url), clock, max_bytes, min_free_bytes=min_free_bytes, segment=segment)
 
 
-def open_reader(url: str, kafka: Mapping[str, str] = {}, kinesis: Kinesis = DEFAULTS) -> LogReader:
-    """Open a log for reading beside its writer; raise LogUnusable where there is none yet."""
+def open_reader(
+    url: str,
+    kafka: Mapping[str, str] = {},
+    kinesis: Kinesis = DEFAULTS,
+    *,
+    room: int = 0,
+) -> LogReader:
+    """Open a log for reading beside its writer; raise LogUnusable where there is none yet.
+
+    ``room``: bytes of records to hold for a second reading, where a log gives them slowly.
+    """
     if url.startswith(_KAFKA):
         from pinlake.log.kafka.connection import connection
 
         made = connection(url, kafka)
         from pinlake.log.kafka.reader import KafkaLogReader
+        from pinlake.log.kafka.recent import Recent
 
-        return KafkaLogReader(made)
+        return KafkaLogReader(made, recent=Recent(room))
     if url.startswith(KINESIS):
         from pinlake.log.kinesis.connection import connection as region
         from pinlake.log.kinesis.reader import KinesisLogReader
@@ -96,23 +106,25 @@ def log_of(home: Home) -> Log:
     return log
 
 
-def reader_of(home: Home) -> LogReader:
+def reader_of(home: Home, *, room: int = 0) -> LogReader:
     """Open a home's log for reading; raise LogUnusable where there is none yet.
 
-    Of two logs the embedded one may come later: the other is read meanwhile.
+    Of two logs the embedded one may come later: the other is read meanwhile. ``room`` as in
+    ``open_reader``.
     """
     if home.topics_url == home.streams_url:
         return topics_reader_of(home)
+    of_topics = partial(topics_reader_of, room=room)
     with ExitStack() as opened:
-        topics = opened.enter_context(closing(_late(home.topics_url, topics_reader_of, home)))
+        topics = opened.enter_context(closing(_late(home.topics_url, of_topics, home)))
         streams = opened.enter_context(closing(_late(home.streams_url, streams_reader_of, home)))
         opened.pop_all()
     return ReaderByKind(topics, streams)
 
 
-def topics_reader_of(home: Home) -> LogReader:
+def topics_reader_of(home: Home, *, room: int = 0) -> LogReader:
     """Open what holds a home's topics for reading; raise LogUnusable where it is not there yet."""
-    return open_reader(home.topics_url, home.settings.kafka)
+    return open_reader(home.topics_url, home.settings.kafka, room=room)
 
 
 def kafka_of(log: LogReader) -> Connection | None:
@@ -146,7 +158,9 @@ def streams_reader_of(home: Home) -> LogReader:
 
 def fed_reader_of(home: Home) -> LogReader:
     """Open what stage stream reads: a home's streams, and its topics where they are asked for."""
-    return reader_of(home) if home.settings.stream.topics else streams_reader_of(home)
+    if not home.settings.stream.topics:
+        return streams_reader_of(home)
+    return reader_of(home, room=2 * home.settings.stream.plan_bytes)
 
 
 def is_missing(log: LogReader) -> bool:
