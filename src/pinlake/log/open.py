@@ -78,9 +78,8 @@ def open_reader(
 
         made = connection(url, kafka)
         from pinlake.log.kafka.reader import KafkaLogReader
-        from pinlake.log.kafka.recent import Recent
 
-        return KafkaLogReader(made, recent=Recent(room))
+        return KafkaLogReader(made, room=room)
     if url.startswith(KINESIS):
         from pinlake.log.kinesis.connection import connection as region
         from pinlake.log.kinesis.reader import KinesisLogReader

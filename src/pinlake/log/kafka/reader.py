@@ -37,19 +37,20 @@ class KafkaLogReader:
     """Reads the topics of a cluster. Safe to use from any thread; connects when it first asks.
 
     What it reads is committed by every in-sync replica. Raises LogUnreachable
-    within ``seconds`` where no broker answers. Of streams it knows none. ``recent``
-    holds what was read, where records are read twice.
+    within ``seconds`` where no broker answers. Of streams it knows none. With ``room``,
+    bytes, records are held for a second reading.
     """
 
     def __init__(
-        self, connection: Connection, seconds: float = ANSWER_SECONDS, recent: Recent | None = None
+        self, connection: Connection, seconds: float = ANSWER_SECONDS, room: int = 0
     ) -> None:
         self._connection, self._seconds = connection, seconds
         with configured(connection):
             self._asking_by: AdminClient | None = AdminClient(connection.admin())
         self._cluster = ""
         self._cursors: OrderedDict[tuple[Partition, str], Cursor] = OrderedDict()
-        self._recent = recent or Recent(room=0)
+        self._identities: dict[Partition, str] = {}
+        self._recent = Recent(room)
         self._reading = threading.Lock()
         self._ended = False
 
@@ -95,18 +96,18 @@ class KafkaLogReader:
         upto: Position | None = None,
     ) -> Batch:
         """Return records with after < position <= upto, at most max_bytes but one at least."""
+        known = partition, self._identities.get(partition, ""), after
+        if (held := self._recent.take(known, upto, max_bytes)) is not None:
+            return held
         for _ in range(ATTEMPTS):
-            identity = self._identity(partition)
-            held = self._recent.take((partition, identity, after), upto, max_bytes)
-            if held is not None:
-                return held
+            identity = self._identities[partition] = self._identity(partition)
             beginning, end = self._ends(partition.log_name, [partition.number])[partition.number]
             start = beginning if after is None else max(beginning, after + 1)
             stop = end if upto is None else min(end, upto + 1)
             if start >= stop:
                 return empty(partition)
             try:
-                batch = _batch(partition, self._take(partition, identity, start, stop, max_bytes))
+                batch = self._take(partition, identity, start, stop, max_bytes)
             except Moved:
                 continue
             if len(batch):
@@ -198,18 +199,19 @@ class KafkaLogReader:
 
     def _take(
         self, partition: Partition, identity: str, start: Position, stop: Position, max_bytes: int
-    ) -> list[Message]:
+    ) -> Batch:
         with self._reading:
             self._check_open()
             cursor = self._cursor(partition, identity)
             try:
-                return cursor.take(start, stop, max_bytes)
+                messages = cursor.take(start, stop, max_bytes)
             except Refused as refused:
                 self._cursors.pop((partition, identity)).close()
                 if refused.error is None:
                     reason = f"no records of {partition} came"
                     raise unreachable(reason, self._connection) from None
                 raise failure(refused.error, partition.log_name, self._connection) from None
+        return _batch(partition, messages)
 
     def _cursor(self, partition: Partition, identity: str) -> Cursor:
         """Return the consumer that stands in a partition, the oldest one's in the end."""
