@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import itertools
 import time
 from contextlib import closing
 from pathlib import Path
 
 import pytest
+from confluent_kafka import KafkaError
 
 from harness.pipeline import wait_until
 from pinlake.errors import (
@@ -22,6 +24,7 @@ from pinlake.errors import (
 )
 from pinlake.log.base import Append, PartitionSpec
 from pinlake.log.kafka.connection import connection
+from pinlake.log.kafka.failures import LeaderMoving, failure
 from pinlake.log.kafka.log import SKIPPED
 from pinlake.log.kafka.reader import KafkaLogReader
 from pinlake.log.open import open_log, open_reader
@@ -209,12 +212,13 @@ def test_what_is_closed_leaves_no_thread_behind(kafka, log):
     """One that lives on when its process ends uses what OpenSSL has let go of by then."""
     log.append(FIRST, [Record(b"a")])
     log.close()
+    gc.collect()  # what other tests left
     before = threads()
     with closing(open_log(kafka.url)) as other, closing(open_reader(kafka.url)) as another:
         other.append(FIRST, [Record(b"b")])
         assert len(another.read(FIRST, None, 1000)) == 2
         assert threads() > before
-    assert threads() == before == 0
+    assert threads() <= before
 
 
 @pytest.mark.usefixtures("log")
@@ -257,6 +261,12 @@ def test_a_broker_that_is_not_there_is_told_in_bounded_time():
             call()
     assert time.monotonic() - began < 20
     reader.close()
+
+
+@pytest.mark.parametrize("code", [KafkaError.LEADER_NOT_AVAILABLE, KafkaError.UNKNOWN_LEADER_EPOCH])
+def test_what_passes_when_a_leader_is_found_is_told_from_what_does_not(code):
+    told = failure(KafkaError(code), PINS, connection(NOBODY, {}))
+    assert isinstance(told, LeaderMoving)
 
 
 def test_a_setting_that_librdkafka_does_not_know_is_told_without_its_value(kafka):

@@ -11,7 +11,15 @@ import pytest
 import requests
 from deltalake import DeltaTable
 
-from harness.pipeline import USER_ID, Gateway, ask, pinlake, run_stages
+from harness.pipeline import (
+    USER_ID,
+    Gateway,
+    ask,
+    pinlake,
+    post_to_kinesis,
+    run_stages,
+    wait_until,
+)
 
 HEADERS = {"Content-Type": "application/vnd.kafka.json.v2+json"}
 
@@ -28,6 +36,11 @@ def in_kafka(kafka, monkeypatch):
 def post(url, topic, *values, session=requests):
     data = json.dumps({"records": [{"value": value} for value in values]})
     return session.post(f"{url}/topics/{topic}", data=data, headers=HEADERS, timeout=60)
+
+
+def user(number):
+    return {"ind": number, "first_name": "A", "last_name": "B", "age": 30,
+            "date_joined": "2016-01-01 00:00:00"}  # fmt: skip
 
 
 @pytest.mark.slow
@@ -52,6 +65,32 @@ def test_status_doctor_and_fresh_answers_read_kafka(tmp_path):
     checks = [json.loads(line) for line in said.splitlines()]
     assert {each["severity"] for each in checks if each["check"] == "Kafka"} == {"ok"}
     assert [each for each in checks if each["severity"] == "error"] == []
+
+
+@pytest.mark.usefixtures("in_kafka")
+def test_topics_that_others_fill_are_streamed_before_a_gateway_made_the_embedded_log(tmp_path):
+    with Gateway(tmp_path / "other", "--user-id", USER_ID) as gateway:
+        for number in range(3):
+            assert post(gateway.url, f"{USER_ID}.user", user(number)).status_code == 200
+    home = tmp_path / "home"
+    pinlake("stream", "--once", "--home", home)
+    counted = "SELECT count(*) AS n FROM user"
+    assert ask(home, counted, "stream") == [{"n": 3}]
+    stages = json.loads(pinlake("status", "--json", "--home", home).stdout)["stages"]
+    lags = {(each["stage"], each["table"]): each["lag"] for each in stages}
+    assert (lags["sink", f"{USER_ID}.user"], lags["stream", "user"]) == (3, 0)
+    following = started(home, "stream")
+    try:
+        with Gateway(home, "--user-id", USER_ID) as gateway:
+            post_to_kinesis(gateway.url, "user", user(3))
+            wait_until(lambda: ask(home, counted, "stream") == [{"n": 4}])
+    finally:
+        following.kill()
+        following.wait()
+    for path in home.glob("log.db*"):
+        path.unlink()
+    lost = pinlake("stream", "--once", "--home", home, check=False)
+    assert "There is no log at" in lost.stderr
 
 
 def test_a_topic_made_again_underneath_stops_its_stages_with_what_to_do(in_kafka, tmp_path):

@@ -6,8 +6,10 @@ import os
 import shutil
 import socket
 import subprocess
+import tempfile
 import time
 import uuid
+from pathlib import Path
 
 import pytest
 
@@ -49,20 +51,19 @@ def postgres(folder):
     pytest.importorskip("psycopg", reason="psycopg, our extra postgres, is not installed")
     require(shutil.which("initdb"), "there is no PostgreSQL server (initdb)")
     port = free_port()
-    user = _as_user(folder)
-    secret = folder / "password"
-    secret.write_text("s3cret")
-    data = folder / "data"
-    _run(*user, "initdb", "-D", str(data), "-U", "reader", f"--pwfile={secret}",
-         "-A", "scram-sha-256", "--no-sync", "--locale=C", "-E", "UTF8", cwd=folder)  # fmt: skip
-    server = subprocess.Popen(
-        [*user, shutil.which("postgres"), "-D", str(data), "-k", str(folder), "-F",
-         "-c", "listen_addresses=127.0.0.1", "-p", str(port)],
-        cwd=folder, stdout=subprocess.DEVNULL, stderr=(folder / "server.log").open("w"),
-    )  # fmt: skip
-    with _ended(server):
-        _wait_for(port, server)
-        yield f"postgres://reader:s3cret@127.0.0.1:{port}/postgres"
+    with _home_of_nobody() as (user, home), (folder / "server.log").open("w") as told:
+        secret = home / "password"
+        secret.write_text("s3cret")
+        _run(*user, "initdb", "-D", "data", "-U", "reader", f"--pwfile={secret}",
+             "-A", "scram-sha-256", "--no-sync", "--locale=C", "-E", "UTF8", cwd=home)  # fmt: skip
+        server = subprocess.Popen(
+            [*user, shutil.which("postgres"), "-D", "data", "-k", str(home), "-F",
+             "-c", "listen_addresses=127.0.0.1", "-p", str(port)],
+            cwd=home, stdout=subprocess.DEVNULL, stderr=told,
+        )  # fmt: skip
+        with _ended(server):
+            _wait_for(port, server)
+            yield f"postgres://reader:s3cret@127.0.0.1:{port}/postgres"
 
 
 @contextlib.contextmanager
@@ -83,13 +84,18 @@ def _run_sql(url, sql):
     engine.dispose()
 
 
-def _as_user(folder):
-    """PostgreSQL refuses root: run it as nobody then, in a folder that nobody may write to."""
-    if os.getuid() != 0:
-        return []
-    for each in [folder, *folder.parents[:-2]]:
-        each.chmod(0o777 if each == folder else 0o711)
-    return ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups"]
+@contextlib.contextmanager
+def _home_of_nobody():
+    """Yield what runs a command as a user that PostgreSQL takes, not root, and a folder of theirs.
+
+    It lies beside pytest's folders, which another pytest that starts closes to all but their owner.
+    """
+    with tempfile.TemporaryDirectory(prefix="pinlake-postgres-") as name:
+        if os.getuid() != 0:
+            yield [], Path(name)
+            return
+        shutil.chown(name, "nobody", "nogroup")
+        yield ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups"], Path(name)
 
 
 @contextlib.contextmanager

@@ -1,15 +1,17 @@
 """Where streams may be, and what of `[kinesis]` is never shown."""
 
 import threading
+from contextlib import closing
 
 import pytest
 
-from pinlake.errors import KinesisCannot, LogUnusable, SettingInvalid
+from pinlake.errors import KinesisCannot, SettingInvalid
 from pinlake.home import open_home
 from pinlake.log.by_kind import LogByKind
 from pinlake.log.kinesis.log import KinesisLog
 from pinlake.log.kinesis.reader import KinesisLogReader
-from pinlake.log.open import embedded, fed_reader_of, kinesis, log_of, reader_of
+from pinlake.log.open import embedded, fed_reader_of, kinesis, log_of, open_kind, reader_of
+from pinlake.record import Kind, topic
 from pinlake.run.config import show_config
 from pinlake.run.erase import run_erase
 from pinlake.settings import FILE, read
@@ -53,9 +55,12 @@ def test_stage_stream_reads_kinesis_though_no_gateway_has_made_the_embedded_log(
     assert isinstance(reader, KinesisLogReader)
     reader.close()
     with_topics = home(tmp_path, f'streams = "{REGION}"\n[stream]\ntopics = true')
-    assert log_url("stream", with_topics) == with_topics.log_url
-    with pytest.raises(LogUnusable):
-        fed_reader_of(with_topics)
+    assert log_url("stream", with_topics) == REGION
+    with closing(fed_reader_of(with_topics)) as both:
+        assert both.names("topic") == []
+        with closing(open_kind(with_topics, Kind.TOPIC)) as log:
+            log.create(topic("later"))
+        assert both.names("topic") == ["later"]
 
 
 @pytest.mark.parametrize(

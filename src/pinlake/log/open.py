@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack, closing
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ from pinlake.errors import SettingInvalid
 from pinlake.log.base import Log, LogReader
 from pinlake.log.by_kind import LogByKind, ReaderByKind
 from pinlake.log.clock import Clock, milliseconds
+from pinlake.log.late import LateReader
 from pinlake.log.segments import SegmentLimits
 from pinlake.record import Kind
 from pinlake.settings import KINESIS, Home, Kinesis
@@ -60,15 +62,24 @@ def open_log(
     return SqliteLog(_path(url), clock, max_bytes, min_free_bytes=min_free_bytes, segment=segment)
 
 
-def open_reader(url: str, kafka: Mapping[str, str] = {}, kinesis: Kinesis = DEFAULTS) -> LogReader:
-    """Open a log for reading beside its writer; raise LogUnusable where there is none yet."""
+def open_reader(
+    url: str,
+    kafka: Mapping[str, str] = {},
+    kinesis: Kinesis = DEFAULTS,
+    *,
+    room: int = 0,
+) -> LogReader:
+    """Open a log for reading beside its writer; raise LogUnusable where there is none yet.
+
+    ``room``: bytes of records to hold for a second reading, where a log gives them slowly.
+    """
     if url.startswith(_KAFKA):
         from pinlake.log.kafka.connection import connection
 
         made = connection(url, kafka)
         from pinlake.log.kafka.reader import KafkaLogReader
 
-        return KafkaLogReader(made)
+        return KafkaLogReader(made, room=room)
     if url.startswith(KINESIS):
         from pinlake.log.kinesis.connection import connection as region
         from pinlake.log.kinesis.reader import KinesisLogReader
@@ -94,21 +105,25 @@ def log_of(home: Home) -> Log:
     return log
 
 
-def reader_of(home: Home) -> LogReader:
-    """Open a home's log for reading; raise LogUnusable where there is none yet."""
+def reader_of(home: Home, *, room: int = 0) -> LogReader:
+    """Open a home's log for reading; raise LogUnusable where there is none yet.
+
+    Of two logs the embedded one may come later: the other is read meanwhile. ``room`` as in
+    ``open_reader``.
+    """
+    if home.topics_url == home.streams_url:
+        return topics_reader_of(home)
+    of_topics = partial(topics_reader_of, room=room)
     with ExitStack() as opened:
-        topics = opened.enter_context(closing(topics_reader_of(home)))
-        if home.topics_url == home.streams_url:
-            reader: LogReader = topics
-        else:
-            reader = ReaderByKind(topics, opened.enter_context(closing(streams_reader_of(home))))
+        topics = opened.enter_context(closing(_late(home.topics_url, of_topics, home)))
+        streams = opened.enter_context(closing(_late(home.streams_url, streams_reader_of, home)))
         opened.pop_all()
-    return reader
+    return ReaderByKind(topics, streams)
 
 
-def topics_reader_of(home: Home) -> LogReader:
+def topics_reader_of(home: Home, *, room: int = 0) -> LogReader:
     """Open what holds a home's topics for reading; raise LogUnusable where it is not there yet."""
-    return open_reader(home.topics_url, home.settings.kafka)
+    return open_reader(home.topics_url, home.settings.kafka, room=room)
 
 
 def kafka_of(log: LogReader) -> Connection | None:
@@ -142,7 +157,15 @@ def streams_reader_of(home: Home) -> LogReader:
 
 def fed_reader_of(home: Home) -> LogReader:
     """Open what stage stream reads: a home's streams, and its topics where they are asked for."""
-    return reader_of(home) if home.settings.stream.topics else streams_reader_of(home)
+    if not home.settings.stream.topics:
+        return streams_reader_of(home)
+    return reader_of(home, room=2 * home.settings.stream.plan_bytes)
+
+
+def is_missing(log: LogReader) -> bool:
+    """Tell whether a part of a home's log is embedded and not there yet."""
+    parts = log.readers.values() if isinstance(log, ReaderByKind) else ()
+    return any(isinstance(each, LateReader) and not each.is_there for each in parts)
 
 
 def embedded(log: Log) -> Log | None:
@@ -161,6 +184,13 @@ def kinesis(log: Log) -> KinesisLog | None:
 
 def _parts(log: Log) -> list[Log]:
     return list(log.logs.values()) if isinstance(log, LogByKind) else [log]
+
+
+def _late(url: str, opened: Callable[[Home], LogReader], home: Home) -> LogReader:
+    """Open a log now, or the embedded one once it is there."""
+    if url.startswith(_SQLITE):
+        return LateReader(_path(url), partial(opened, home))
+    return opened(home)
 
 
 def _log(home: Home, url: str) -> Log:

@@ -16,13 +16,15 @@ from pinlake.lake.moving import check_settled
 from pinlake.lake.open import open_lake
 from pinlake.lake.store import Lake
 from pinlake.log.base import LogReader
-from pinlake.log.open import fed_reader_of, open_reader, topics_reader_of
+from pinlake.log.open import fed_reader_of, is_missing, open_reader, topics_reader_of, url_of
+from pinlake.record import Kind
 from pinlake.settings import KAFKA, KINESIS, Home, Settings
 from pinlake.stage.clean import Clean
 from pinlake.stage.connector.configuration import connector_of
 from pinlake.stage.load import Load
 from pinlake.stage.sink import Sink
 from pinlake.stage.stream import Stream
+from pinlake.stage.succession import log_name
 from pinlake.stage.worker import Planner, Wanted, everything
 
 SINK_SECONDS = 0.2
@@ -53,7 +55,7 @@ def log_url(stage: str, home: Home) -> str | None:
         return None
     of_topics = (home.topics_url,) if home.settings.stream.topics else ()
     urls = (home.streams_url, *of_topics)
-    return home.log_url if home.log_url in urls else urls[0]
+    return next(filter(_is_elsewhere, urls), home.streams_url)
 
 
 def wait_for_log(url: str, stop: threading.Event, *, once: bool) -> bool:
@@ -63,16 +65,18 @@ def wait_for_log(url: str, stop: threading.Event, *, once: bool) -> bool:
     waits ``once``: where there is no log there is nothing to do, and a file that
     is no log raises LogUnusable.
     """
-    while not (url.startswith((KAFKA, KINESIS)) or _readable(url, once=once)):
+    while not (_is_elsewhere(url) or _readable(url, once=once)):
         if once or stop.wait(WAIT_SECONDS):
             return False
     return True
 
 
 def check_not_lost(stage: str, home: Home, url: str) -> None:
-    """Raise LogLost where a stage finds no log, and its plans tell of one."""
-    if progress.names(open_lake(home), stage):
-        raise LogLost(url=url, stage=stage)
+    """Raise LogLost where a stage finds no log at a URL, and its plans tell of one there."""
+    held = {kind for kind in Kind if url_of(home, kind) == url}
+    for _, _, plan in progress.newest(open_lake(home), stage):
+        if any(log_name(stage, key).kind in held for key in plan.ranges):
+            raise LogLost(url=url, stage=stage)
 
 
 @contextmanager
@@ -85,6 +89,8 @@ def open_crew(
     wanted = everything if table is None else table.__eq__
     with ExitStack() as opened:
         log = opened.enter_context(closing(_log(stage, home))) if log_url(stage, home) else None
+        if log and is_missing(log):
+            check_not_lost(stage, home, home.log_url)
         if stage == "sink":
             assert log is not None
             topics = _of_table(dataset, wanted)
@@ -164,6 +170,10 @@ def _of_table(dataset: Dataset, wanted: Wanted) -> Wanted:
         return wanted(table.name if table else topic)
 
     return wanted_topic
+
+
+def _is_elsewhere(url: str) -> bool:
+    return url.startswith((KAFKA, KINESIS))
 
 
 def _readable(url: str, *, once: bool) -> bool:

@@ -53,6 +53,7 @@ CONSUMER: Mapping[str, Any] = {
     "allow.auto.create.topics": False,
     "queued.max.messages.kbytes": 16 * 1024,
     "fetch.wait.max.ms": 100,
+    "fetch.queue.backoff.ms": 5,  # it is 1000: once its queue is full, nothing comes for so long
 }
 """What a consumer has. The group is a name for the broker's list: nothing is committed to it."""
 

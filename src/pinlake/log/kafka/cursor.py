@@ -49,16 +49,22 @@ class Cursor:
             self._seek(start)
         taken: list[Message] = []
         size, due = 0, time.monotonic() + self._seconds
-        while (message := self._message(stop, due)) is not None:  # a null record is false
-            size += len(message.value() or b"")
-            if taken and size > max_bytes:
+        while True:
+            message = self._following(due)
+            if (error := message.error()) is not None:
+                if self._is_end(error, message, stop):
+                    self._next = None  # the end is told once: to meet it again one seeks
+                    return taken
+                continue
+            offset: Position = message.offset() or 0
+            size += len(message)
+            if offset >= stop or (taken and size > max_bytes):
                 self._held.appendleft(message)
-                break
+                return taken
             taken.append(message)
-            self._next = (message.offset() or 0) + 1
+            self._next = offset + 1
             if self._next >= stop:
-                break
-        return taken
+                return taken
 
     def close(self) -> None:
         """Leave the broker. Idempotent."""
@@ -69,20 +75,6 @@ class Cursor:
         self._held.clear()
         self._consumer.assign([TopicPartition(self._topic, self._number, start)])
         self._next = start
-
-    def _message(self, stop: Position, due: float) -> Message | None:
-        """Return the next message below ``stop``, or None where there is none."""
-        while True:
-            message = self._following(due)
-            error = message.error()
-            if error is None:
-                if (message.offset() or 0) < stop:
-                    return message
-                self._held.appendleft(message)
-                return None
-            if self._is_end(error, message, stop):
-                self._next = None  # the end is told once: to meet it again one seeks
-                return None
 
     def _is_end(self, error: KafkaError, message: Message, stop: Position) -> bool:
         if error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001
@@ -95,15 +87,16 @@ class Cursor:
         raise Refused(error)
 
     def _following(self, due: float) -> Message:
-        while not self._held:
+        held = self._held
+        while not held:
             first = self._consumer.poll(POLL_SECONDS)
             if first is not None:
-                self._held.append(first)
-                self._held.extend(self._consumer.consume(STEP, 0))
+                held.append(first)
+                held.extend(self._consumer.consume(STEP, 0))
             elif time.monotonic() > due:
                 self._next = None
                 raise Refused(None)
-        return self._held.popleft()
+        return held.popleft()
 
 
 _PASSING = frozenset(

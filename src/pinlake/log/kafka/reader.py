@@ -20,6 +20,7 @@ from pinlake.log.columns import column
 from pinlake.log.kafka.connection import ANSWER_SECONDS, Connection
 from pinlake.log.kafka.cursor import Cursor, Moved, Refused
 from pinlake.log.kafka.failures import LeaderMoving, configured, failure, told, unreachable
+from pinlake.log.kafka.recent import Recent
 from pinlake.log.topics import unknown
 from pinlake.record import Kind, LogName, Partition, is_topic_name
 
@@ -36,15 +37,20 @@ class KafkaLogReader:
     """Reads the topics of a cluster. Safe to use from any thread; connects when it first asks.
 
     What it reads is committed by every in-sync replica. Raises LogUnreachable
-    within ``seconds`` where no broker answers. Of streams it knows none.
+    within ``seconds`` where no broker answers. Of streams it knows none. With ``room``,
+    bytes, records are held for a second reading.
     """
 
-    def __init__(self, connection: Connection, seconds: float = ANSWER_SECONDS) -> None:
+    def __init__(
+        self, connection: Connection, seconds: float = ANSWER_SECONDS, room: int = 0
+    ) -> None:
         self._connection, self._seconds = connection, seconds
         with configured(connection):
             self._asking_by: AdminClient | None = AdminClient(connection.admin())
         self._cluster = ""
         self._cursors: OrderedDict[tuple[Partition, str], Cursor] = OrderedDict()
+        self._identities: dict[Partition, str] = {}
+        self._recent = Recent(room)
         self._reading = threading.Lock()
         self._ended = False
 
@@ -90,17 +96,23 @@ class KafkaLogReader:
         upto: Position | None = None,
     ) -> Batch:
         """Return records with after < position <= upto, at most max_bytes but one at least."""
+        known = partition, self._identities.get(partition, ""), after
+        if (held := self._recent.take(known, upto, max_bytes)) is not None:
+            return held
         for _ in range(ATTEMPTS):
-            identity = self._identity(partition)
+            identity = self._identities[partition] = self._identity(partition)
             beginning, end = self._ends(partition.log_name, [partition.number])[partition.number]
             start = beginning if after is None else max(beginning, after + 1)
             stop = end if upto is None else min(end, upto + 1)
             if start >= stop:
                 return empty(partition)
             try:
-                return _batch(partition, self._take(partition, identity, start, stop, max_bytes))
+                batch = self._take(partition, identity, start, stop, max_bytes)
             except Moved:
                 continue
+            if len(batch):
+                self._recent.keep((partition, identity, after), batch)
+            return batch
         raise unreachable(f"{partition} begins elsewhere each time it is read", self._connection)
 
     def find_time(self, partition: Partition, time: int) -> Position:
@@ -118,6 +130,7 @@ class KafkaLogReader:
             self._ended = True
             while self._cursors:
                 self._cursors.popitem()[1].close()
+        self._recent.clear()
         self._asking_by = None  # it has no close: its threads end with the last reference
 
     @property
@@ -186,18 +199,19 @@ class KafkaLogReader:
 
     def _take(
         self, partition: Partition, identity: str, start: Position, stop: Position, max_bytes: int
-    ) -> list[Message]:
+    ) -> Batch:
         with self._reading:
             self._check_open()
             cursor = self._cursor(partition, identity)
             try:
-                return cursor.take(start, stop, max_bytes)
+                messages = cursor.take(start, stop, max_bytes)
             except Refused as refused:
                 self._cursors.pop((partition, identity)).close()
                 if refused.error is None:
                     reason = f"no records of {partition} came"
                     raise unreachable(reason, self._connection) from None
                 raise failure(refused.error, partition.log_name, self._connection) from None
+        return _batch(partition, messages)
 
     def _cursor(self, partition: Partition, identity: str) -> Cursor:
         """Return the consumer that stands in a partition, the oldest one's in the end."""
@@ -216,17 +230,17 @@ class KafkaLogReader:
 def _batch(partition: Partition, messages: Sequence[Message]) -> Batch:
     if not messages:
         return empty(partition)
-    headers = [_headers(each) for each in messages]
+    headers = [each.headers() for each in messages]
     return Batch(
         partition=partition,
         positions=array("q", [each.offset() or 0 for each in messages]),
         times=array("q", [each.timestamp()[1] for each in messages]),
         keys=column([each.key() for each in messages]),
         values=column([each.value() for each in messages]),
-        headers=headers if any(headers) else (),
+        headers=list(map(_plain, headers)) if any(headers) else (),
     )
 
 
-def _headers(message: Message) -> tuple[tuple[str, bytes], ...]:
+def _plain(headers: Any) -> tuple[tuple[str, bytes], ...]:
     """Return a message's headers; one that is null reads as empty."""
-    return tuple((name, value or b"") for name, value in message.headers() or ())
+    return tuple((name, value or b"") for name, value in headers or ())
