@@ -14,9 +14,11 @@ from pinlake.document import Document, parse, read_text, unknown
 from pinlake.errors import DatasetInvalid
 from pinlake.table import (
     ORIGINS,
+    Action,
     Column,
     ColumnType,
     Emulation,
+    Expectation,
     FileFormat,
     FileOrigin,
     Origin,
@@ -63,6 +65,7 @@ class TableEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     from_: Annotated[dict[str, Any], Meta(min_length=1)] | None = msgspec.field(
         default=None, name="from"
     )
+    expectations: dict[str, Any] = {}
 
 
 class ColumnEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -71,6 +74,13 @@ class ColumnEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     type: ColumnType
     required: Required = False
     aliases: tuple[Text, ...] = ()
+
+
+class ExpectationEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One line of ``[tables.<name>.expectations]``; a text alone is the constraint."""
+
+    constraint: str
+    action: Action = "warn"
 
 
 class Declared(msgspec.Struct, frozen=True):
@@ -121,6 +131,9 @@ def _table(document: Document, name: str, value: object) -> Table:
         clean_path=clean_path,
         source_table=entry.source or name,
         origin=None if entry.from_ is None else _origin(document, at, entry.from_),
+        expectations=tuple(
+            _expectation(document, at, *item) for item in entry.expectations.items()
+        ),
     )
 
 
@@ -159,6 +172,20 @@ def _column(document: Document, table: tuple[str, ...], name: str, value: object
         document.refuse(f"{name!r} is no column name: those with _ in front are pinlake's own", *at)
     entry = document.convert(value, ColumnEntry, *at)
     return Column(name, entry.type, entry.required, entry.aliases)
+
+
+def _expectation(
+    document: Document, table: tuple[str, ...], name: str, value: object
+) -> Expectation:
+    at = (*table, "expectations", name)
+    if not NAME.fullmatch(name):
+        reason = f"{name!r} is no name of an expectation: letters, digits and _, a letter first"
+        document.refuse(reason, *at)
+    given = {"constraint": value} if isinstance(value, str) else value
+    entry = document.convert(given, ExpectationEntry, *at)
+    if not entry.constraint.strip():
+        document.refuse(f"{name} has no condition, such as code IS NOT NULL", *at, "constraint")
+    return Expectation(name, entry.constraint, entry.action, document.line(*at))
 
 
 def _refuse_shared_names(

@@ -44,10 +44,14 @@ class Document(msgspec.Struct, frozen=True):
                 reason = f"{inner[-1]} is {found[1]!r}, which is none of {known}"
             self.refuse(reason, *keys, *inner)
 
+    def line(self, *keys: str) -> int:
+        """Return the line (from 1) that sets ``keys``, or the nearest above them."""
+        return line_of(self.text, keys)
+
     def refuse(self, reason: str, *keys: str) -> NoReturn:
         """Raise DatasetInvalid at the line that sets ``keys``."""
         reason = reason.rstrip(".")
-        raise DatasetInvalid(path=self.path, line=line_of(self.text, keys), reason=reason)
+        raise DatasetInvalid(path=self.path, line=self.line(*keys), reason=reason)
 
 
 def parse(path: Path) -> tuple[Document, dict[str, Any]]:

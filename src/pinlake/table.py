@@ -12,6 +12,7 @@ from pinlake.record import LogName
 ColumnType = Literal["STRING", "INT", "BIGINT", "DOUBLE", "BOOLEAN"]
 Required = Literal["present"] | bool
 FileFormat = Literal["csv", "jsonl"]
+Action = Literal["warn", "fail"]
 
 
 class Column(msgspec.Struct, frozen=True):
@@ -61,6 +62,20 @@ ORIGINS: dict[str, type[Origin]] = {"file": FileOrigin, "database": DatabaseOrig
 """By the name that ``from = { source = ... }`` gives."""
 
 
+class Expectation(msgspec.Struct, frozen=True):
+    """What every row of a cleaned table is expected to meet: a condition in Spark's dialect.
+
+    A row meets it where ``constraint`` is true; false and NULL do not. ``action``:
+    rows that do not are worth a warning, or fail the look. It is declared at ``line``
+    of dataset.toml.
+    """
+
+    name: str
+    constraint: str
+    action: Action = "warn"
+    line: int = 1
+
+
 UNROUTED = "_unrouted"
 """The table of stage stream that takes, into quarantine alone, what no table's pattern takes.
 
@@ -89,6 +104,7 @@ class Table(msgspec.Struct, frozen=True):
     clean_path: Path = Path()
     source_table: str = ""
     origin: Origin | None = None
+    expectations: tuple[Expectation, ...] = ()
 
     @property
     def generic(self) -> bool:

@@ -108,6 +108,7 @@ class Taken(NamedTuple):
 
     lake: Lake
     answers: dict
+    quality: list
     again: list
 
 
@@ -127,7 +128,8 @@ def taken(home, real, dirt):
             cell_home.send(gateway.url, of_topics[::3], [*of_topics[1::4], *of_streams[::3]])
             cell_home.send_shared(gateway.url, [*shared, Sent("", b"{}", "nobody's")])
         stages.drain()
-        return Taken(home.place.open(), stages.do("answers"), stages.drain())
+        said = [stages.do(what) for what in ("answers", "quality")]
+        return Taken(home.place.open(), *said, stages.drain())
 
 
 @pytest.fixture(scope="module")
@@ -162,6 +164,12 @@ def test_the_objects_hold_the_same_bytes_under_the_same_names(expected, found):
 
 def test_the_ten_answers_are_the_same_over_both_layers(expected, found):
     assert found.answers == expected.answers
+
+
+def test_quality_finds_the_same_over_both_layers(expected, found):
+    assert found.quality == expected.quality
+    assert len(found.quality) == 28
+    assert any("failed=0" not in each for each in found.quality)
 
 
 def test_stages_that_run_again_find_nothing_to_do(expected, found):

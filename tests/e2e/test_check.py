@@ -13,6 +13,7 @@ from pinlake.cli.main import app
 
 LIBRARY = Path(__file__).parents[1] / "library"
 TOML, LOAN, BOOK = "dataset.toml", "clean/loan.sql", "clean/book.sql"
+WHILE = '"days > 0 AND days <= 100"'
 TITLES, WORDS = "queries/loans_by_title.sql", "functions.sql"
 
 
@@ -25,6 +26,10 @@ class Mistake(NamedTuple):
     line: int
     said: str
     where: str = ""
+
+
+def expectation(old, new, line, said):
+    return Mistake(TOML, old, new, line, said)
 
 
 def loan(old, new, line, said):
@@ -136,6 +141,48 @@ MISTAKES = [
     Mistake("sample.py", "", "COLUMNS = {}\npost = print\n", 1, "COLUMNS has no table"),
     Mistake("sample.py", "", "COLUMNS = {'loans': {}}\npost = print\n", 1, "COLUMNS has a table 'loans'"),
     Mistake("sample.py", "", "COLUMNS = {}\ndef post(number, rng)\n", 2, "expected ':'"),
+    # expectations
+    expectation("lent_for_a_while =", "for-a-while =", 30, "'for-a-while' is no name of an expectation"),
+    expectation("lent_for_a_while =", "'' =", 30, "'' is no name of an expectation"),
+    expectation(WHILE, '""', 30, "lent_for_a_while has no condition"),
+    expectation(WHILE, '" "', 30, "lent_for_a_while has no condition"),
+    expectation(WHILE, "5", 30, "Expected `object`, got `int`"),
+    expectation(WHILE, "{}", 30, "missing required field `constraint`"),
+    expectation('action = "fail"', 'action = ""', 31, "action is '', which is none of 'warn', 'fail'"),
+    expectation('action = "fail"', 'action = "drop"', 31, "action is 'drop', which is none of 'warn', 'fail'"),
+    expectation('action = "fail"', 'actions = "fail"', 31, "no key 'actions', the nearest is 'action'"),
+    expectation("[tables.loan.expectations]", "[tables.loan.expectation]", 29, "no key 'expectation', the nearest is 'expectations'"),
+    expectation("[tables.loan.expectations]", "[tables.loans.expectations]", 29, "missing required field `key`"),
+    expectation(WHILE, '"days > 0; SELECT 1"', 30, "one condition is wanted, and nothing else"),
+    expectation(WHILE, '"days > 0;"', 30, "one condition is wanted"),
+    expectation(WHILE, '"-- days > 0"', 30, "one condition is wanted"),
+    expectation(WHILE, '"days > 0, true"', 30, "one condition is wanted"),
+    expectation(WHILE, '"days > 0 AS met"', 30, "one condition is wanted"),
+    expectation(WHILE, '"days > 0 FROM loan"', 30, "one condition is wanted"),
+    expectation(WHILE, '"true UNION SELECT true"', 30, "one condition is wanted"),
+    expectation(WHILE, '"DISTINCT days > 0"', 30, "one condition is wanted"),
+    expectation(WHILE, '"*"', 30, "one condition is wanted"),
+    expectation(WHILE, '"true) IS TRUE OR (true"', 30, "lent_for_a_while: "),
+    expectation(WHILE, '"days >"', 30, "lent_for_a_while: "),
+    expectation(WHILE, '"(days > 0"', 30, "the bracket ( is not closed"),
+    expectation(WHILE, '"(SELECT true)"', 30, "one condition is wanted"),
+    expectation(WHILE, '"isbn IN (SELECT isbn FROM book)"', 30, "looks at other rows: an expectation judges each row by itself"),
+    expectation(WHILE, '"EXISTS (SELECT 1 FROM book)"', 30, "looks at other rows"),
+    expectation(WHILE, '"count(*) > 1"', 30, "count() looks at other rows"),
+    expectation(WHILE, '"max(days) > 1"', 30, "looks at other rows"),
+    expectation(WHILE, '"row_number() OVER (ORDER BY days) > 1"', 30, "looks at other rows"),
+    expectation(WHILE, '"lent_at < current_timestamp()"', 30, "not known to be the same on every engine"),
+    expectation(WHILE, '"CAST(reader AS INT) > 0"', 30, "CAST of input throws on Spark"),
+    expectation(WHILE, '"lower(reader) = reader"', 30, "lower() differs outside of ASCII"),
+    expectation(WHILE, '"reader RLIKE \'a$\'"', 30, "lent_for_a_while: $ as an end"),
+    expectation(WHILE, '"grms(\'1 g\') > 0"', 30, "did you mean grams()?"),
+    expectation(WHILE, '"dayz > 0"', 30, 'lent_for_a_while: Binder Error: Referenced column "dayz" not found'),
+    expectation(WHILE, '"_offset >= 0"', 30, '"_offset" not found'),
+    expectation(WHILE, '"book.pages > 0"', 30, '"book" not found'),
+    expectation(WHILE, '"reader > 5"', 30, "Cannot compare values of type VARCHAR"),
+    expectation(WHILE, '"days"', 30, "it is INTEGER, and a condition is BOOLEAN"),
+    expectation(WHILE, '"\'yes\'"', 30, "it is VARCHAR, and a condition is BOOLEAN"),
+    expectation(WHILE, '"""\ndays > 0\nAND dayz > 1"""', 30, '"dayz" not found'),
 ]  # fmt: skip
 
 

@@ -1,7 +1,7 @@
 """One process that runs stages and answers questions of its home, as it is told line by line.
 
 A session of Spark is started once and serves all of it. What it reads: the name of a stage
-(run to what is there), ``answers``; what it writes: a line of JSON for each.
+(run to what is there), ``answers``, ``quality``; what it writes: a line of JSON for each.
 """
 
 import json
@@ -60,6 +60,8 @@ def _serve(home):
         at, dataset = open_home(home)
         if what == "answers":
             said = _answers(home)
+        elif what == "quality":
+            said = _quality(home)
         else:
             said = str(run_stage(what, at, dataset, once=True, stop=threading.Event()))
         print(json.dumps(said), flush=True)
@@ -85,6 +87,20 @@ def _answers(home):
             for source in SOURCES
             for question in sorted(lake.questions())
         }
+
+
+def _quality(home):
+    """Return every finding of the data set's expectations, over both layers."""
+    import pinlake
+    from pinlake.query.quality import findings
+
+    with pinlake.open(home) as lake:
+        return [
+            repr(finding)
+            for source in SOURCES
+            for table in lake.dataset.tables.values()
+            for finding in findings(lake, table, source)
+        ]
 
 
 def _told(answer):

@@ -8,6 +8,7 @@ import pytest
 from pinlake import dataset
 from pinlake.dataset import Column, StreamRoute
 from pinlake.errors import DatasetInvalid, DatasetUnknown
+from pinlake.table import Expectation
 
 ID = "0a1b2c3d4e5f"
 SMALL = """\
@@ -298,3 +299,22 @@ def test_a_copied_data_set_is_the_same_but_for_its_place(pinterest, tmp_path):
     assert [table.columns for table in copied.tables.values()] == [
         table.columns for table in pinterest.tables.values()
     ]
+
+
+def test_expectations_keep_their_order_conditions_actions_and_lines(small):
+    told = SMALL + (
+        "[tables.shop.expectations]\n"
+        'big = "size > 9"\n'
+        'coded = { constraint = "code IS NOT NULL", action = "fail" }\n'
+        "[tables.shop.expectations.small]\n"
+        'constraint = """\nsize < 5\n"""\n'
+    )
+    assert dataset.load(str(small(told))).tables["shop"].expectations == (
+        Expectation("big", "size > 9", "warn", 9),
+        Expectation("coded", "code IS NOT NULL", "fail", 10),
+        Expectation("small", "size < 5\n", "warn", 11),
+    )
+
+
+def test_a_data_set_may_expect_nothing(small):
+    assert dataset.load(str(small())).tables["shop"].expectations == ()

@@ -195,6 +195,7 @@ def test_each_file_with_a_fault_is_named(copied):
     [
         ("clean/pin.sql", "blank_to_null(category)", "blank_to_null(kategory)", "pin.sql", 21, "kategory"),
         ("clean/user.sql", "  age,", "  age + 1 AS years,", "median", 0, "age"),
+        ("clean/user.sql", "  age,", "  age + 1 AS years,", "dataset.toml", 78, "age_is_plausible: "),
         ("clean/user.sql", "ind,", "ind AS id,", "user.sql", 1, "key"),
         ("clean/user.sql", "AS date_joined", "AS joined", "user.sql", 1, "event_time"),
         ("clean/user.sql", "  age,", "  age * 1.5 AS age,", "user.sql", 5, "age is DECIMAL"),
@@ -212,7 +213,7 @@ def test_each_file_with_a_fault_is_named(copied):
 )  # fmt: skip
 def test_a_rehearsal_finds_what_reading_cannot(copied, name, old, new, where, line, reason):
     faults = check.check_dataset(copied(name, old, new))
-    assert faults
-    assert where in str(faults[0].where)
-    assert reason in str(faults[0].reason)
-    assert not line or faults[0].line == line
+    found = [fault for fault in faults if where in str(fault.where)]
+    assert found
+    assert reason in str(found[0].reason)
+    assert not line or found[0].line == line

@@ -1,4 +1,4 @@
-"""Commands that look and change nothing: query, status, config."""
+"""Commands that look and change nothing: query, quality, status, config."""
 
 from __future__ import annotations
 
@@ -74,6 +74,25 @@ def query(
         return
     for each in lake.questions().values():
         typer.echo(f"{each.name:50} {each.title}")
+
+
+@commands.command()
+def quality(
+    table: Annotated[str | None, typer.Argument(help="One table of the data set only.")] = None,
+    from_: Annotated[Tables, typer.Option("--from", help="The tables to look at.")] = Tables.CLEAN,
+    home: HomeOption = None,
+    dataset: DatasetOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Hold the data set's expectations against its tables; exit with 1 where one fails.
+
+    Example: `pinlake quality pin --from stream`
+    """
+    from pinlake.run.quality import run_quality
+
+    at, held = opened(home, dataset, create=False)
+    if not run_quality(at, held, table, from_.value, json=json):
+        raise typer.Exit(1)
 
 
 @commands.command()

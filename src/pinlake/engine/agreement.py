@@ -88,6 +88,13 @@ def check_expressions(
         _check_arguments(node, where)
 
 
+def refuse_other_rows(tree: exp.Expr, where: str, rule: str) -> None:
+    """Raise SqlRefused at the first part of a tree that looks at other rows than its own."""
+    for node in tree.find_all(exp.Window, exp.Query, *AGGREGATES):
+        if node is not tree:
+            refuse(where, node, f"{name_of(node)} looks at other rows: {rule}")
+
+
 def _no_word(node: exp.Anonymous, words: set[str]) -> str:
     """Say that a name is no function, and what comes near it."""
     near = difflib.get_close_matches(node.name.lower(), sorted(words), n=1)

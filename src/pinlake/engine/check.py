@@ -9,15 +9,17 @@ from pathlib import Path
 from sqlglot import exp
 
 from pinlake.dataset import Dataset
+from pinlake.declaration import FILE
 from pinlake.engine import dialect, functions
 from pinlake.engine.agreement import (
     AGGREGATES,
     ROW_WISE,
     check_expressions,
     line_of,
-    name_of,
     refuse,
+    refuse_other_rows,
 )
+from pinlake.engine.expectations import check_expectation
 from pinlake.engine.rehearsal import rehearse
 from pinlake.errors import SqlRefused
 
@@ -44,7 +46,8 @@ REFUSED_CLAUSES = {
 def check_dataset(dataset: Dataset) -> list[SqlRefused]:
     """Return what is wrong with a data set's SQL: each file's first fault, with its line.
 
-    Files without a fault are then rehearsed over empty tables on DuckDB.
+    In dataset.toml that is the fault of each expectation. Files without a fault
+    are then rehearsed over empty tables on DuckDB.
     """
     own = dataset.functions_sql
     words = partial(check_functions, own, dataset.path / "functions.sql")
@@ -53,7 +56,23 @@ def check_dataset(dataset: Dataset) -> list[SqlRefused]:
         for table in dataset.tables.values()
     ]
     questions = [partial(check_question, q.sql, q.path, own) for q in dataset.questions.values()]
-    return _faults([words]) or _faults(cleanings + questions) or rehearse(dataset)
+    return (
+        _faults([words])
+        or _faults(cleanings + questions) + check_expectations(dataset)
+        or rehearse(dataset)
+    )
+
+
+def check_expectations(dataset: Dataset) -> list[SqlRefused]:
+    """Return the faults of a data set's expectations, with their lines in dataset.toml."""
+    path, words = dataset.path / FILE, _words(dataset.functions_sql)
+    return _faults(
+        [
+            partial(check_expectation, expectation, path, words)
+            for table in dataset.tables.values()
+            for expectation in table.expectations
+        ]
+    )
 
 
 def _faults(checks: Sequence[Callable[[], None]]) -> list[SqlRefused]:
@@ -76,7 +95,7 @@ def check_cleaning(sql: str, path: Path, own: str = "") -> None:
     tree = dialect.select(sql, where)
     _refuse_clauses(tree, sql, where)
     _refuse_other_inputs(tree, path.stem, where)
-    _refuse_other_rows(tree, where)
+    refuse_other_rows(tree, where, CLEANING_ONLY)
     _refuse_outputs(tree, where)
     check_expressions(tree, where, _words(own), allowed=ROW_WISE)
 
@@ -99,7 +118,7 @@ def check_functions(own: str, path: Path) -> None:
     for tree in dialect.statements(own, str(path)):
         if not tree.find(exp.TemporaryProperty):
             refuse(str(path), tree, "CREATE TEMPORARY FUNCTION is wanted: others stay in Spark")
-        _refuse_other_rows(tree.expression, str(path))
+        refuse_other_rows(tree.expression, str(path), CLEANING_ONLY)
         check_expressions(tree.expression, str(path), _words(own), allowed=ROW_WISE)
 
 
@@ -124,12 +143,6 @@ def _refuse_other_inputs(tree: exp.Query, table: str, where: str) -> None:
     plain = isinstance(source, exp.Table) and not (source.args.keys() & _set(source, "alias"))
     if not plain or source is None or source.name != table or source.db:
         refuse(where, source or tree, f"the rows come FROM `{table}`, and from nowhere else")
-
-
-def _refuse_other_rows(tree: exp.Expr, where: str) -> None:
-    for node in tree.find_all(exp.Window, exp.Query, *AGGREGATES):
-        if node is not tree:
-            refuse(where, node, f"{name_of(node)} looks at other rows: {CLEANING_ONLY}")
 
 
 def _set(node: exp.Expr, *but: str) -> set[str]:

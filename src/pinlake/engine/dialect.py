@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, cast
 
 from sqlglot import ErrorLevel, Token, TokenType, exp
 from sqlglot.dialects.spark import Spark
@@ -66,6 +66,18 @@ def select(sql: str, where: str = "SQL") -> exp.Query:
     return trees[0]
 
 
+def condition(text: str, where: str = "SQL") -> exp.Select:
+    """Parse the one condition that a text must be, as the SELECT of it alone.
+
+    Raises SqlRefused, also where the text would end the SQL that it is put into.
+    """
+    trees = statements(f"SELECT {text}", where)
+    ended = any(token.token_type is TokenType.SEMICOLON for token in tokens(text, where))
+    if ended or len(trees) != 1 or not _of_one_condition(trees[0]):
+        raise SqlRefused(where=where, line=1, reason="one condition is wanted, and nothing else")
+    return cast("exp.Select", trees[0])
+
+
 @lru_cache(maxsize=256)
 def to_duckdb(sql: str, where: str = "SQL") -> str:
     """Return DuckDB's text of one Spark SELECT, equal in meaning with the time zone UTC.
@@ -100,6 +112,14 @@ def with_provenance(
 def nesting(token: Token) -> int:
     """Return 1 where a token opens a bracket, -1 where it closes one, else 0."""
     return (token.token_type in OPENING) - (token.token_type in CLOSING)
+
+
+def _of_one_condition(tree: exp.Expr) -> bool:
+    """Tell whether a tree is a SELECT of one unnamed condition, from nowhere."""
+    given = {name for name, value in tree.args.items() if value}
+    if not isinstance(tree, exp.Select) or given != {"expressions"}:
+        return False
+    return len(tree.selects) == 1 and isinstance(tree.selects[0], exp.Condition)
 
 
 def _unparsed(error: ParseError, found: Sequence[Token], where: str) -> SqlRefused:

@@ -9,7 +9,7 @@ from pathlib import Path
 import duckdb
 
 from pinlake.dataset import Dataset, Table
-from pinlake.engine import dialect, functions
+from pinlake.engine import dialect, expectations, functions
 from pinlake.errors import SqlRefused
 
 PROVENANCE = {"_topic": "VARCHAR", "_partition": "INT", "_offset": "BIGINT", "_element": "INT"}
@@ -41,12 +41,14 @@ ROLES = {
 
 
 def rehearse(dataset: Dataset) -> list[SqlRefused]:
-    """Return what DuckDB finds wrong with cleanings, keys and questions."""
+    """Return what DuckDB finds wrong with cleanings, keys, expectations and questions."""
     with duckdb.connect() as connection:
         connection.execute("SET TimeZone = 'UTC'")
         functions.define(connection, dataset.functions_sql)
         cleaned = list(_cleanings(connection, dataset))
-        return cleaned or list(_questions(connection, dataset))
+        if cleaned:
+            return cleaned
+        return [*expectations.rehearse(connection, dataset), *_questions(connection, dataset)]
 
 
 def _cleanings(connection: duckdb.DuckDBPyConnection, dataset: Dataset) -> Iterator[SqlRefused]:
@@ -56,7 +58,8 @@ def _cleanings(connection: duckdb.DuckDBPyConnection, dataset: Dataset) -> Itera
         where = str(table.clean_path)
         try:
             select = dialect.with_provenance(table.clean_sql, tuple(PROVENANCE), "duckdb", where)
-            connection.execute(f'CREATE TABLE main."{table.name}" AS {select}')
+            cleaned = f"SELECT * EXCLUDE ({', '.join(PROVENANCE)}) FROM ({select})"  # noqa: S608
+            connection.execute(f'CREATE TABLE main."{table.name}" AS {cleaned}')
         except duckdb.Error as error:
             yield _fault(where, table.clean_sql, error)
             continue
