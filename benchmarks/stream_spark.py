@@ -4,8 +4,8 @@
 
 Spark runs the same SQL on two cores, drops the keys it has seen by its state store, and is warmed
 by another topic, which is told apart with its start-up. That of `pinlake stream --once` is what it
-takes when it is run again and finds nothing. ``--batch`` is what one of Spark's micro-batches
-takes; ours go by stream.plan_bytes.
+takes when it is run again and finds nothing. ``--batch`` is how many records one of Spark's
+micro-batches takes, and by their bytes one of our plans.
 """
 
 from __future__ import annotations
@@ -41,16 +41,16 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder, kafka.broker(Path(folder)) as servers:
         megabytes = fill(servers, FEW, 20_000) and fill(servers, ALL, options.records)
         print(f"{options.records} pins in {PARTITIONS} partitions, {megabytes:.0f} MB of JSON")
-        compare(Path(folder), servers, options)
+        compare(Path(folder), servers, options, int(megabytes * 1e6 / options.records))
 
 
-def compare(folder: Path, servers: str, options: argparse.Namespace) -> None:
-    ratios = []
+def compare(folder: Path, servers: str, options: argparse.Namespace, size: int) -> None:
+    ratios, a_plan = [], options.batch * size
     for run in range(options.runs):
         into = folder / f"spark{run}"
         given = [servers, str(into), str(options.batch), FEW, ALL]
         theirs = batch_spark.child([str(BASELINE), *given])
-        ours = pinlake(folder / f"home{run}", servers)
+        ours = pinlake(folder / f"home{run}", servers, a_plan)
         assert theirs["rows"] == ours["rows"], (theirs, ours)
         for name, found in (("Spark", theirs), ("pinlake", ours)):
             a_second = options.records / found["seconds"]
@@ -59,17 +59,18 @@ def compare(folder: Path, servers: str, options: argparse.Namespace) -> None:
     print(f"pinlake's speed over Spark's: {statistics.median(ratios):.1f} (of {options.runs})")
 
 
-def pinlake(home: Path, servers: str) -> dict[str, float]:
-    """Run the stage as a user does."""
-    seconds, used = stage(home, servers)
-    start, start_used = stage(home, servers)
+def pinlake(home: Path, servers: str, a_plan: int) -> dict[str, float]:
+    """Run the stage as a user does, with plans of so many bytes."""
+    seconds, used = stage(home, servers, a_plan)
+    start, start_used = stage(home, servers, a_plan)
     found = {"start": start, "seconds": seconds - start, "processor": used - start_used}
     return found | {"rows": rows_of(home)}
 
 
-def stage(home: Path, servers: str) -> tuple[float, float]:
+def stage(home: Path, servers: str, a_plan: int) -> tuple[float, float]:
     """Return wall and processor seconds of a run."""
     settings = {"PINLAKE_TOPICS": f"kafka://{servers}", "PINLAKE_STREAM_TOPICS": "true"}
+    settings |= {"PINLAKE_STREAM_PLAN_BYTES": str(a_plan)}
     command = [sys.executable, "-m", "pinlake", "stream", "--once", "--home", str(home)]
     before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
     subprocess.run(command, check=True, env=os.environ | settings, stdout=subprocess.DEVNULL)
