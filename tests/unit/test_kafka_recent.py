@@ -4,7 +4,7 @@ from array import array
 
 from pinlake.log.base import Batch
 from pinlake.log.columns import column
-from pinlake.log.kafka.recent import Recent
+from pinlake.log.kafka.recent import A_RECORD, Recent
 from pinlake.record import Partition, topic
 
 FIRST = Partition(topic("t"), 0)
@@ -35,7 +35,7 @@ def test_a_batch_that_does_not_fit_into_what_is_asked_for_is_read_anew():
 
 
 def test_the_oldest_batches_make_room():
-    recent = Recent(10)
+    recent = Recent(2 * (8 + A_RECORD))
     for number in range(4):
         recent.keep((FIRST, "id", number), batch(number, b"xxxx"))
     held = [recent.take((FIRST, "id", number), number, 100) is not None for number in range(4)]
@@ -43,9 +43,9 @@ def test_the_oldest_batches_make_room():
 
 
 def test_the_room_is_that_of_what_is_held_now():
-    recent = Recent(10)
+    recent = Recent(2 * (10 + A_RECORD))
     for _ in range(5):
-        recent.keep(KEY, batch(0, b"xxxxxxxx"))
+        recent.keep(KEY, batch(0, b"xxxxx"))
         assert recent.take(KEY, 0, 100)
     recent.keep(KEY, batch(0, b"xxxx"))
     recent.keep(KEY, batch(0, b"yyyyy"))
@@ -57,3 +57,9 @@ def test_without_room_nothing_is_held():
     recent = Recent(0)
     recent.keep(KEY, batch(0, b"a"))
     assert recent.take(KEY, 0, 100) is None
+
+
+def test_records_that_are_all_null_take_room_too():
+    recent = Recent(0)
+    recent.keep(KEY, batch(0, None, None))
+    assert recent.take(KEY, 1, 100) is None

@@ -8,6 +8,9 @@ from collections import OrderedDict
 from pinlake.log.base import Batch, Position
 from pinlake.record import Partition
 
+A_RECORD = 24
+"""Bytes of a record's position, time and two lengths, which a null value takes too."""
+
 Key = tuple[Partition, str, Position | None]
 """A partition, its topic's id, and the position behind which records were asked for."""
 
@@ -15,8 +18,8 @@ Key = tuple[Partition, str, Position | None]
 class Recent:
     """Holds what was read until it is asked for again, or newer batches need the room.
 
-    Stage stream reads records twice, to measure a plan and to carry it out. ``room`` is bytes
-    of values: less than a plan's, and what is read first is gone when it is asked for. Safe
+    Stage stream reads records twice, to measure a plan and to carry it out. ``room`` is
+    bytes: less than a plan's, and what is read first is gone when it is asked for. Safe
     to use from any thread.
     """
 
@@ -30,7 +33,7 @@ class Recent:
         with self._changing:
             self._drop(key)
             self._held[key] = batch
-            self._bytes += len(batch.values.blob)
+            self._bytes += _size(batch)
             while self._bytes > self._room:
                 self._drop(next(iter(self._held)))
 
@@ -53,4 +56,8 @@ class Recent:
 
     def _drop(self, key: Key) -> None:
         batch = self._held.pop(key, None)
-        self._bytes -= len(batch.values.blob) if batch else 0
+        self._bytes -= _size(batch) if batch else 0
+
+
+def _size(batch: Batch) -> int:
+    return len(batch.values.blob) + len(batch.keys.blob) + A_RECORD * len(batch)
