@@ -155,11 +155,14 @@ def streams_reader_of(home: Home) -> LogReader:
     return open_reader(home.streams_url, kinesis=home.settings.kinesis)
 
 
-def fed_reader_of(home: Home) -> LogReader:
-    """Open what stage stream reads: a home's streams, and its topics where they are asked for."""
+def fed_reader_of(home: Home, *, room: int = 0) -> LogReader:
+    """Open what stage stream reads: a home's streams, and its topics where they are asked for.
+
+    ``room`` as in ``open_reader``.
+    """
     if not home.settings.stream.topics:
         return streams_reader_of(home)
-    return reader_of(home, room=2 * home.settings.stream.plan_bytes)
+    return reader_of(home, room=room)
 
 
 def is_missing(log: LogReader) -> bool:

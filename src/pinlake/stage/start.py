@@ -29,6 +29,9 @@ from pinlake.stage.worker import Planner, Wanted, everything
 
 SINK_SECONDS = 0.2
 WAIT_SECONDS = 0.2
+PLANS_HELD = 2
+"""How much of a slow log stage stream holds: a plan is measured, and then carried out."""
+
 CLEANING = frozenset({"clean", "stream"})
 
 
@@ -115,7 +118,9 @@ def open_crew(
 
 
 def _log(stage: str, home: Home) -> LogReader:
-    return topics_reader_of(home) if stage == "sink" else fed_reader_of(home)
+    if stage == "sink":
+        return topics_reader_of(home)
+    return fed_reader_of(home, room=PLANS_HELD * home.settings.stream.plan_bytes)
 
 
 def _engine_crew(
