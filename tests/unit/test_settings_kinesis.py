@@ -5,7 +5,7 @@ from contextlib import closing
 
 import pytest
 
-from pinlake.errors import KinesisCannot, SettingInvalid
+from pinlake.errors import KinesisCannot, LogClosed, SettingInvalid
 from pinlake.home import open_home
 from pinlake.log.by_kind import LogByKind
 from pinlake.log.kinesis.log import KinesisLog
@@ -61,6 +61,17 @@ def test_stage_stream_reads_kinesis_though_no_gateway_has_made_the_embedded_log(
         with closing(open_kind(with_topics, Kind.TOPIC)) as log:
             log.create(topic("later"))
         assert both.names("topic") == ["later"]
+    with pytest.raises(LogClosed):
+        both.names("topic")
+
+
+def test_an_embedded_log_that_comes_after_its_reader_was_closed_is_not_opened(tmp_path):
+    found = home(tmp_path, f'streams = "{REGION}"\n[stream]\ntopics = true')
+    with closing(fed_reader_of(found)) as both:
+        assert both.names("topic") == []
+    open_kind(found, Kind.TOPIC).close()
+    with pytest.raises(LogClosed):
+        both.names("topic")
 
 
 @pytest.mark.parametrize(

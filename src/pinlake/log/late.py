@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
-from pinlake.errors import TopicUnknown
+from pinlake.errors import LogClosed, TopicUnknown
 from pinlake.log.base import Batch, LogReader, Position, TopicState
 from pinlake.record import LogName, Partition
 
@@ -20,6 +20,7 @@ class LateReader:
     def __init__(self, path: Path, opened: Callable[[], LogReader]) -> None:
         self._path, self._opened = path, opened
         self._reader: LogReader | None = None
+        self._closed = False
         self._opening = threading.Lock()
 
     @property
@@ -57,6 +58,7 @@ class LateReader:
     def close(self) -> None:
         """Close the log, if it is open. Idempotent."""
         with self._opening:
+            self._closed = True
             if self._reader is not None:
                 self._reader.close()
 
@@ -68,6 +70,8 @@ class LateReader:
 
     def _found(self) -> LogReader | None:
         with self._opening:
+            if self._closed:
+                raise LogClosed
             if self._reader is None and self._path.exists():
                 self._reader = self._opened()
             return self._reader
