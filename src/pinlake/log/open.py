@@ -15,14 +15,13 @@ from pinlake.log.clock import Clock, milliseconds
 from pinlake.log.late import LateReader
 from pinlake.log.segments import SegmentLimits
 from pinlake.record import Kind
-from pinlake.settings import KINESIS, Home, Kinesis
+from pinlake.settings import KAFKA, KINESIS, Home, Kinesis
 
 if TYPE_CHECKING:
     from pinlake.log.kafka.connection import Connection
     from pinlake.log.kinesis.log import KinesisLog
 
 _SQLITE = "sqlite:///"
-_KAFKA = "kafka://"
 DEFAULTS = Kinesis()
 
 
@@ -45,7 +44,7 @@ def open_log(
     Raises LogInUse where another process writes to it, LogUnusable where it is
     no log of ours, SettingInvalid on an unknown URL.
     """
-    if url.startswith(_KAFKA):
+    if url.startswith(KAFKA):
         from pinlake.log.kafka.connection import connection
 
         made = connection(url, kafka)
@@ -73,7 +72,7 @@ def open_reader(
 
     ``room``: bytes of records to hold for a second reading, where a log gives them slowly.
     """
-    if url.startswith(_KAFKA):
+    if url.startswith(KAFKA):
         from pinlake.log.kafka.connection import connection
 
         made = connection(url, kafka)
@@ -211,7 +210,7 @@ def _log(home: Home, url: str) -> Log:
 def _path(url: str) -> Path:
     if not url.startswith(_SQLITE) or url == _SQLITE:
         reason = (
-            f"a log's URL is {_SQLITE}<path>, or {_KAFKA}<host>:<port> for topics, or "
+            f"a log's URL is {_SQLITE}<path>, or {KAFKA}<host>:<port> for topics, or "
             f"{KINESIS}<region> for streams"
         )
         raise SettingInvalid(where="settings", name="topics", value=url, reason=reason)

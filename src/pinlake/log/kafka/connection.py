@@ -13,9 +13,9 @@ import structlog
 from pinlake.errors import ExtraMissing, SettingInvalid
 from pinlake.log.kafka.heard import Heard
 from pinlake.log.kafka.msk import signed_in
+from pinlake.settings import KAFKA
 from pinlake.telemetry import logger
 
-SCHEME = "kafka://"
 ANSWER_SECONDS = 5.0
 """How long a broker may take to answer before it counts as not reachable."""
 
@@ -123,9 +123,9 @@ def connection(url: str, settings: Mapping[str, str]) -> Connection:
 
     Also raises ExtraMissing where confluent-kafka is not installed.
     """
-    servers = url.removeprefix(SCHEME)
-    if not url.startswith(SCHEME) or not _ADDRESS.match(servers):
-        reason = f"Kafka's URL is {SCHEME}<host>:<port>[,<host>:<port>]; sign in by [kafka]"
+    servers = url.removeprefix(KAFKA)
+    if not url.startswith(KAFKA) or not _ADDRESS.match(servers):
+        reason = f"Kafka's URL is {KAFKA}<host>:<port>[,<host>:<port>]; sign in by [kafka]"
         raise SettingInvalid(where="settings", name="topics", value=_hidden(url), reason=reason)
     for name in settings:
         if name in _OURS:

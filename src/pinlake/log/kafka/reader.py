@@ -52,7 +52,6 @@ class KafkaLogReader:
         self._identities: dict[Partition, str] = {}
         self._recent = Recent(room)
         self._reading = threading.Lock()
-        self._ended = False
 
     @property
     def connection(self) -> Connection:
@@ -127,11 +126,10 @@ class KafkaLogReader:
     def close(self) -> None:
         """Leave the cluster. Idempotent; call it when nobody reads any more."""
         with self._reading:
-            self._ended = True
+            self._asking_by = None  # it has no close: its threads end with the last reference
             while self._cursors:
                 self._cursors.popitem()[1].close()
         self._recent.clear()
-        self._asking_by = None  # it has no close: its threads end with the last reference
 
     @property
     def _admin(self) -> AdminClient:
@@ -146,7 +144,7 @@ class KafkaLogReader:
         return told(self._connection, name, self._admin)
 
     def _check_open(self) -> None:
-        if self._ended:
+        if self._asking_by is None:
             raise LogClosed
 
     def _topic(self, name: LogName) -> Any:
