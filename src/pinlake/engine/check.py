@@ -22,6 +22,7 @@ from pinlake.engine.agreement import (
 from pinlake.engine.expectations import check_expectation
 from pinlake.engine.rehearsal import rehearse
 from pinlake.errors import SqlRefused
+from pinlake.table import Table
 
 CLEANING_ONLY = "a cleaning makes one row of each row"
 REFUSED_CLAUSES = {
@@ -63,13 +64,13 @@ def check_dataset(dataset: Dataset) -> list[SqlRefused]:
     )
 
 
-def check_expectations(dataset: Dataset) -> list[SqlRefused]:
-    """Return the faults of a data set's expectations, with their lines in dataset.toml."""
+def check_expectations(dataset: Dataset, *tables: Table) -> list[SqlRefused]:
+    """Return the faults of what these tables expect, or all, with their lines in dataset.toml."""
     path, words = dataset.path / FILE, _words(dataset.functions_sql)
     return _faults(
         [
             partial(check_expectation, expectation, path, words)
-            for table in dataset.tables.values()
+            for table in tables or dataset.tables.values()
             for expectation in table.expectations
         ]
     )

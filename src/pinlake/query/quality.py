@@ -45,7 +45,7 @@ def findings(lake: OpenLake, table: Table, source: Source) -> list[Finding]:
     """
     if not table.expectations:
         return []
-    if faults := check_expectations(lake.dataset):
+    if faults := check_expectations(lake.dataset, table):
         raise faults[0]
     try:
         [[rows, *found]] = lake.ask(question(table), source).rows()
