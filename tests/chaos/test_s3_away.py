@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import pytest
 
 import lakes
-from harness.load import Load, running
+from harness.load import Load, running, user
 from harness.pipeline import USER_ID, Gateway, pinlake, post_to_kinesis, wait_until
 from harness.tcp_gate import TcpGate
 
@@ -36,9 +36,7 @@ class Putting:
     def _put(self):
         while not self._stop.wait(0.02):
             key = len(self.keys)
-            row = {"ind": key, "first_name": "A", "last_name": "B", "age": 30,
-                   "date_joined": "2016-01-01 00:00:00"}  # fmt: skip
-            post_to_kinesis(self._url, "user", row)
+            post_to_kinesis(self._url, "user", user(key))
             self.keys.append(key)
 
 

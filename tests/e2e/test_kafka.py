@@ -11,6 +11,7 @@ import pytest
 import requests
 from deltalake import DeltaTable
 
+from harness.load import post, user
 from harness.pipeline import (
     USER_ID,
     Gateway,
@@ -21,8 +22,6 @@ from harness.pipeline import (
     wait_until,
 )
 
-HEADERS = {"Content-Type": "application/vnd.kafka.json.v2+json"}
-
 
 @pytest.fixture
 def in_kafka(kafka, monkeypatch):
@@ -31,16 +30,6 @@ def in_kafka(kafka, monkeypatch):
     monkeypatch.setenv("PINLAKE_STREAM_TOPICS", "true")
     monkeypatch.setenv("PINLAKE_KAFKA_DELIVERY_TIMEOUT_MS", "4000")
     return kafka
-
-
-def post(url, topic, *values, session=requests):
-    data = json.dumps({"records": [{"value": value} for value in values]})
-    return session.post(f"{url}/topics/{topic}", data=data, headers=HEADERS, timeout=60)
-
-
-def user(number):
-    return {"ind": number, "first_name": "A", "last_name": "B", "age": 30,
-            "date_joined": "2016-01-01 00:00:00"}  # fmt: skip
 
 
 @pytest.mark.slow

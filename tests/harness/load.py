@@ -23,6 +23,12 @@ def post(url, topic, *records, session=requests):
     return session.post(f"{url}/topics/{topic}", data=data, headers=HEADERS, timeout=60)
 
 
+def user(number):
+    """Return a row of the table user with a key of its own."""
+    return {"ind": number, "first_name": "A", "last_name": "B", "age": 30,
+            "date_joined": "2016-01-01 00:00:00"}  # fmt: skip
+
+
 def is_whole(record):
     return isinstance(record, dict) and "value" in record
 
