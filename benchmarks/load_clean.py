@@ -13,6 +13,8 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 from pinlake import dataset
@@ -108,25 +110,26 @@ def load_and_clean_by(engine: Engine, lake: Lake, pinterest: Dataset) -> list[tu
 
 
 def write_objects(folder: Path, posts: int) -> float:
-    """Write objects of rows drawn again and again, each table's keys drawn from 0.8 * posts."""
-    from pinlake.source.sample import generate  # not among the imports of what is timed
-
-    pinterest, written = dataset.load("pinterest"), 0
-    for table, key in TABLES.items():
-        rng, topic = random.Random(1), f"0123456789ab.{table}"
-        rows = [
-            json.dumps(row, separators=(",", ":"))
-            for row in generate(pinterest, table, 0, DISTINCT)
-        ]
-        tails = itertools.cycle([row[row.index(",") :] for row in rows])
+    """Write objects of each table's texts; return their megabytes."""
+    written = 0
+    for table in TABLES:
+        topic, found = f"0123456789ab.{table}", texts(table, posts)
         for start in range(0, posts, OBJECT):
-            count = min(OBJECT, posts - start)
-            keys = (rng.randrange(posts * 4 // 5 + 1) for _ in range(count))
-            lines = [f'{{"{key}":{number}{next(tails)}\n' for number in keys]
             path = folder / str(ObjectKey(topic, 0, start))
             path.parent.mkdir(parents=True, exist_ok=True)
-            written += path.write_text("".join(lines))
+            written += path.write_text("".join(f"{text}\n" for text in islice(found, OBJECT)))
     return written / 1e6
+
+
+def texts(table: str, count: int) -> Iterator[str]:
+    """Yield rows drawn again and again, their keys drawn from 0.8 of their number."""
+    from pinlake.source.sample import generate  # not among the imports of what is timed
+
+    rng, rows = random.Random(1), generate(dataset.load("pinterest"), table, 0, DISTINCT)
+    written = (json.dumps(row, separators=(",", ":")) for row in rows)
+    tails = itertools.cycle([text[text.index(",") :] for text in written])
+    for _ in range(count):
+        yield f'{{"{TABLES[table]}":{rng.randrange(count * 4 // 5 + 1)}{next(tails)}'
 
 
 if __name__ == "__main__":

@@ -11,10 +11,7 @@ micro-batches takes, and by their bytes one of our plans.
 from __future__ import annotations
 
 import argparse
-import itertools
-import json
 import os
-import random
 import resource
 import statistics
 import subprocess
@@ -25,11 +22,11 @@ from pathlib import Path
 
 import batch_spark
 import kafka
+import load_clean
 
 BASELINE = Path(__file__).with_name("baseline_stream_spark.py")
 FEW, ALL = "few", "0123456789ab.pin"
 PARTITIONS = 2
-DISTINCT = 20_000
 
 
 def main() -> None:
@@ -87,22 +84,15 @@ def rows_of(home: Path) -> int:
 
 
 def fill(servers: str, topic: str, count: int) -> float:
-    """Produce pins whose keys are drawn from 0.8 of their number; return their megabytes."""
+    """Produce pins, half of them into each partition; return their megabytes."""
     from confluent_kafka import Producer
     from confluent_kafka.admin import AdminClient, NewTopic
 
-    from pinlake import dataset
-    from pinlake.source.sample import generate
-
     admin = AdminClient({"bootstrap.servers": servers})
     admin.create_topics([NewTopic(topic, PARTITIONS)])[topic].result(30)
-    rows = generate(dataset.load("pinterest"), "pin", 0, DISTINCT)
-    texts = [json.dumps(row, separators=(",", ":")) for row in rows]
-    tails = itertools.cycle([text[text.index(",") :] for text in texts])
-    producer = Producer({"bootstrap.servers": servers, "linger.ms": 20})
-    rng, written = random.Random(1), 0
-    for at in range(count):
-        value = f'{{"index":{rng.randrange(count * 4 // 5)}{next(tails)}'.encode()
+    producer, written = Producer({"bootstrap.servers": servers, "linger.ms": 20}), 0
+    for at, text in enumerate(load_clean.texts("pin", count)):
+        value = text.encode()
         written += len(value)
         while True:
             try:
