@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -42,6 +43,29 @@ class Airflow:
             timeout=timeout,
             check=False,
         )
+
+    def migrate(self):
+        """Make the database, once; copies of its file serve the other tests."""
+        done = self.run("-m", "airflow", "db", "migrate")
+        assert done.returncode == 0, done.stdout + done.stderr
+        return self
+
+    def copy(self, folder):
+        """Return another Airflow with a copy of the database."""
+        other = Airflow(folder)
+        shutil.copy(self.database, other.database)
+        return other
+
+    def dag_test(self, *runs, timeout=280):
+        """Run ``dag.test()`` of each (DAG, environment) and return what came of them.
+
+        ``log`` is what was printed on the way.
+        """
+        answer = self.folder / "ran.json"
+        done = self.run(SCRIPTS / "airflow_run.py", answer, stdin=json.dumps(runs), timeout=timeout)
+        self.log = done.stdout + done.stderr
+        assert done.returncode == 0, self.log
+        return json.loads(answer.read_text())
 
     def parse(self, environments):
         """Return what Airflow finds in the DAGs' folder for each environment, without a database."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Sequence
 from typing import Any
@@ -19,7 +20,7 @@ WRONG_USAGE = 2
 class PinlakeOperator(BaseOperator):
     """Run one ``pinlake`` command to its end; its lines are the task's log.
 
-    Returns the command's last line, one JSON object. The command works in the
+    Returns the command's last line, one JSON object, as a dict. The command works in the
     home's parent folder, so that a pinlake.toml there counts, and it ends with
     the task: by SIGTERM when the task is killed or out of time, by itself when
     the task's process is gone. A command that is used wrongly is not tried again.
@@ -33,7 +34,7 @@ class PinlakeOperator(BaseOperator):
         self._local = local
         self._hook: SubprocessHook | None = None
 
-    def execute(self, context: Context) -> str:
+    def execute(self, context: Context) -> Any:
         """Run the command. Raises AirflowException with the last thing that it said."""
         self._hook = SubprocessHook()
         command = [*self._local.command, *self.arguments]
@@ -49,11 +50,12 @@ class PinlakeOperator(BaseOperator):
             raise AirflowFailException(done.output)
         if done.exit_code != 0:
             raise AirflowException(f"{done.output} (exit code {done.exit_code})")
-        return str(done.output)
+        return json.loads(done.output)
 
     def on_kill(self) -> None:
         """Have the command end: it finishes its plan, or leaves it to the next run."""
-        if self._hook is not None and self._hook.sub_process is not None:
+        command = self._hook.sub_process if self._hook is not None else None
+        if self._hook is not None and command is not None and command.poll() is None:
             self._hook.send_sigterm()
 
 

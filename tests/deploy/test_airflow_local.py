@@ -1,0 +1,107 @@
+"""The DAGs run on this machine: dag.test() over a home that was posted to gives what the demo gives."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from harness.airflow_home import PINLAKE
+from harness.pipeline import ask, pinlake
+from lakehouse_rows import everything
+
+pytestmark = pytest.mark.slow
+DAG, KEEP = "0abc12345678_dag", "0abc12345678_keep"
+LIBRARY = Path(__file__).parents[1] / "library"
+
+
+def settings(home, **others):
+    return {
+        "PINLAKE_HOME": str(home),
+        "PINLAKE_COMMAND": str(PINLAKE),
+        "PINLAKE_AIRFLOW_RETRIES": "1",
+        "PINLAKE_AIRFLOW_RETRY_SECONDS": "1",
+        **others,
+    }
+
+
+@pytest.fixture(scope="module")
+def homes(sunk_home, tmp_path_factory):
+    """A home that was posted to, and one of the other data set, whose quality is too strict."""
+    folder = tmp_path_factory.mktemp("local")
+    shutil.copytree(sunk_home, folder / "posts")
+    dataset = shutil.copytree(LIBRARY, folder / "strict")
+    text = (dataset / "dataset.toml").read_text()
+    strict = 'weighs_something = { constraint = "grams > 1000000", action = "fail" }'
+    (dataset / "dataset.toml").write_text(text.replace('weighs_something = "grams > 0"', strict))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def ran(migrated, homes, tmp_path_factory):
+    """What came of both DAGs over both homes: (home, DAG) -> run; and the log of all."""
+    posts = settings(homes / "posts")
+    books = settings(homes / "books", PINLAKE_DATASET=str(homes / "strict"))
+    airflow = migrated.copy(tmp_path_factory.mktemp("airflow"))
+    runs = [(dag, environment) for environment in (posts, books) for dag in (DAG, KEEP)]
+    found = airflow.dag_test(*runs)
+    names = [(home, dag) for home in ("posts", "books") for dag in (DAG, KEEP)]
+    return dict(zip(names, found, strict=True)) | {"log": airflow.log}
+
+
+def test_the_cleaned_tables_and_answers_are_those_of_the_demo(ran, homes, demo_home):
+    found = ran["posts", DAG]
+    assert found["state"] == "success", ran["log"]
+    assert {each["state"] for each in found["tasks"].values()} == {"success"}
+    home = homes / "posts"
+    mine, demo = everything(home), everything(demo_home)
+    wanted = {name for name in demo if name.startswith("clean/")}
+    assert len(wanted) == 3
+    for name in wanted:
+        assert mine[name] == demo[name], name
+    for question in pinlake("query", "--home", home).stdout.splitlines():
+        name = question.split()[0]
+        assert ask(home, name) == ask(demo_home, name)
+
+
+def test_a_task_returns_what_its_command_said_and_the_report_is_there(ran, homes):
+    said = {name: each["returned"] for name, each in ran["posts", DAG]["tasks"].items()}
+    assert said["load"]["rows"] > said["clean_pin"]["rows"] > 0
+    report = Path(said["report"]["report"])
+    assert report == homes / "posts" / "report.html"
+    assert said["report"]["unanswered"] == []
+    assert report.stat().st_size > 10_000
+
+
+def test_the_upkeep_passes_where_every_expectation_is_met(ran):
+    found = ran["posts", KEEP]
+    assert {name: each["state"] for name, each in found["tasks"].items()} == {
+        "maintain": "success",
+        "quality": "success",
+    }
+
+
+def test_another_data_set_needs_no_other_dag(ran):
+    tasks = ran["books", DAG]["tasks"]
+    assert {name: each["state"] for name, each in tasks.items() if name != "report"} == {
+        "load": "success",
+        "clean_loan": "success",
+        "clean_book": "success",
+    }
+    assert tasks["clean_book"]["returned"]["rows"] > 0
+
+
+def test_a_task_that_fails_is_tried_again_and_then_fails_the_run_in_its_own_words(ran):
+    found = ran["books", DAG]  # no loan has arrived, so no question has an answer
+    assert found["state"] == "failed"
+    assert (found["tasks"]["report"]["state"], found["tasks"]["report"]["tries"]) == ("failed", 2)
+    assert "pinlake: no answer to loans_by_month" in ran["log"]
+
+
+def test_a_failed_expectation_fails_its_task_at_the_first_try(ran):
+    found = ran["books", KEEP]
+    assert found["state"] == "failed"
+    assert {name: (each["state"], each["tries"]) for name, each in found["tasks"].items()} == {
+        "maintain": ("success", 1),
+        "quality": ("failed", 1),
+    }
+    assert "weighs_something" in ran["log"]
