@@ -33,6 +33,9 @@ def files(tmp_path_factory):
     )
     (folder / "no_version.json").write_text(json.dumps({"node_type_id": "m5d.large"}))
     (folder / "no_machine.json").write_text(json.dumps({"spark_version": "17.3.x-scala2.13"}))
+    (folder / "no_size.json").write_text(
+        json.dumps({"spark_version": "17.3.x-scala2.13", "instance_pool_id": "p"})
+    )
     (folder / "broken.json").write_text('{"spark_version": "17",\n "password": hush}')
     for name, text in {
         "torn": LIBRARY.joinpath("dataset.toml").read_text() + "\n[tables.book.columns\n",
@@ -128,9 +131,13 @@ WRONG_DATABRICKS = {
     "cluster is gone": ({"PINLAKE_AIRFLOW_CLUSTER": "FILES/gone.json"}, "gone.json cannot be read"),
     "cluster is torn": ({"PINLAKE_AIRFLOW_CLUSTER": "FILES/broken.json"}, "broken.json, line 2"),
     "no version": ({"PINLAKE_AIRFLOW_CLUSTER": "FILES/no_version.json"}, "has no spark_version"),
+    "no size": (
+        {"PINLAKE_AIRFLOW_CLUSTER": "FILES/no_size.json"},
+        "has no num_workers or autoscale",
+    ),
     "no machine": (
         {"PINLAKE_AIRFLOW_CLUSTER": "FILES/no_machine.json"},
-        "neither node_type_id nor",
+        "has no node_type_id or instance_pool_id",
     ),
 }
 

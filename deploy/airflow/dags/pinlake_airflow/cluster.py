@@ -13,8 +13,12 @@ from pinlake_airflow.errors import SettingError
 
 EXISTING = "PINLAKE_AIRFLOW_CLUSTER_ID"
 NEW = "PINLAKE_AIRFLOW_CLUSTER"
-NEEDED = ("spark_version",)
-"""Keys of ``new_cluster`` that the Jobs API asks for whatever the machines are."""
+NEEDED = (
+    ("spark_version",),
+    ("node_type_id", "instance_pool_id"),
+    ("num_workers", "autoscale"),
+)
+"""Keys of ``new_cluster`` that the Jobs API asks for: one of each line."""
 
 
 @dataclass(frozen=True)
@@ -49,11 +53,11 @@ def _described(path: Path) -> Mapping[str, Any]:
     cluster = _parsed(path)
     if not isinstance(cluster, dict):
         raise SettingError(f"{NEW}: {path} holds no table of a cluster's keys")
-    for key in NEEDED:
-        if key not in cluster:
-            raise SettingError(f"{NEW}: {path} has no {key}: it is what the Jobs API calls it")
-    if not {"node_type_id", "instance_pool_id"} & cluster.keys():
-        raise SettingError(f"{NEW}: {path} has neither node_type_id nor instance_pool_id")
+    for keys in NEEDED:
+        if not cluster.keys() & set(keys):
+            raise SettingError(
+                f"{NEW}: {path} has no {' or '.join(keys)}: the Jobs API asks for it"
+            )
     return cluster
 
 
