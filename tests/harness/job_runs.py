@@ -199,13 +199,18 @@ class Runs:
         return [sys.executable, "-c", ENTRY + CONSOLE, wheel["entry_point"], *wheel["parameters"]]
 
     def _environment(self, run):
-        """Return what the cluster sets, with its references to secrets filled in."""
+        """Return what the cluster sets, with its references to secrets filled in.
+
+        ``/local_disk0``, the disk of a cluster's machine, is a new folder for each run.
+        """
         own = {name: os.environ[name] for name in PASSED if name in os.environ}
         given = run.task.get("new_cluster", {}).get("spark_env_vars", {})
         filled = {
             name: SECRET.sub(lambda found: self.secrets[found.groups()], value)
             for name, value in given.items()
         }
+        disk = str(self._file(run, "local_disk0"))
+        filled = {name: value.replace("/local_disk0", disk) for name, value in filled.items()}
         return own | filled | {"PYSPARK_PYTHON": sys.executable}
 
     def _file(self, run, name):
