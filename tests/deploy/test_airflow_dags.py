@@ -174,7 +174,7 @@ def test_runs_are_daily_without_catch_up_and_tries_are_made_again_ever_later(par
         assert (dag["catchup"], dag["max_active_runs"]) == (False, 1)
         for name, task in dag["tasks"].items():
             assert task["retries"] == (0 if name == "quality" else 3)
-            assert (task["retry_delay"], task["backoff"]) == (300, 2)
+            assert (task["retry_delay"], task["backoff"]) == (300, True)
             assert (task["max_retry_delay"], task["timeout"]) == (3600, 7200)
 
 

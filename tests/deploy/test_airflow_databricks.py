@@ -2,7 +2,6 @@
 
 import json
 import shutil
-from pathlib import Path
 
 import pytest
 
@@ -20,15 +19,12 @@ WHEEL = f"{FOLDER}/pinlake-0.1.0-py3-none-any.whl"
 CLUSTER = {"spark_version": "17.3.x-scala2.13", "node_type_id": "m5d.large", "num_workers": 1}
 
 
-def settings(api, folder, cluster, **others):
-    """Return the DAGs' settings for a workspace and a new cluster a run."""
-    file = Path(folder) / "cluster.json"
-    file.write_text(json.dumps(CLUSTER | cluster))
+def settings(api, **others):
+    """Return the DAGs' settings for a workspace."""
     return {
         "PINLAKE_AIRFLOW_RUN": "databricks",
         "PINLAKE_AIRFLOW_NOTEBOOKS": FOLDER,
         "PINLAKE_AIRFLOW_WHEEL": WHEEL,
-        "PINLAKE_AIRFLOW_CLUSTER": str(file),
         "PINLAKE_AIRFLOW_POLL_SECONDS": "0.2",
         "PINLAKE_AIRFLOW_RETRIES": "0",
         "PINLAKE_AIRFLOW_RETRY_SECONDS": "0.1",
@@ -40,37 +36,48 @@ def settings(api, folder, cluster, **others):
 @pytest.mark.spark
 @pytest.mark.slow
 @pytest.mark.timeout(600)
+@pytest.mark.parametrize(
+    "cluster", ["that stays", pytest.param("for each task", marks=pytest.mark.release)]
+)
 def test_the_graph_of_notebooks_gives_the_cleaned_tables_and_answers_of_the_demo(
-    migrated, sunk_home, demo_home, tmp_path
+    migrated, sunk_home, demo_home, tmp_path, cluster
 ):
     require(spark_session.java_is_there(), "there is no Java for Spark")
-    lake = tmp_path / "lake"
-    shutil.copytree(sunk_home / "lake", lake)
-    cluster = {
+    lake = shutil.copytree(sunk_home / "lake", tmp_path / "lake")
+    variables = {
         "PINLAKE_ENGINE": "spark",
         "PINLAKE_LAKE": lake.as_uri(),
         "PINLAKE_HOME": "/local_disk0/pinlake",
     }
+    new = tmp_path / "cluster.json"
+    new.write_text(json.dumps(CLUSTER | {"spark_env_vars": variables}))
+    compute = {
+        "that stays": {"PINLAKE_AIRFLOW_CLUSTER_ID": "1121-pins"},
+        "for each task": {"PINLAKE_AIRFLOW_CLUSTER": str(new)},
+    }[cluster]
     (tmp_path / "airflow").mkdir()
+    (tmp_path / "runs").mkdir()
     airflow = migrated.copy(tmp_path / "airflow")
-    with JobsApi(tmp_path / "runs", {FOLDER: NOTEBOOKS}, wheels=[WHEEL]) as api:
-        given = settings(api, tmp_path, {"spark_env_vars": cluster})
-        [ran] = airflow.dag_test((DAG, given), timeout=500)
-        printed = {
-            name: [each.output for each in api.runs.of(name)] for name in ("clean", "questions")
-        }
-    assert ran["state"] == "success", airflow.log + str(printed)
-    assert len(printed["clean"]) == 3
-    for question in pinlake("query", "--home", demo_home).stdout.splitlines():
-        assert question.partition(" ")[2].strip() in printed["questions"][0]
-    home = tmp_path / "asking"
+    clusters = {"1121-pins": variables}
+    workspace = {FOLDER: NOTEBOOKS}
+    with JobsApi(tmp_path / "runs", workspace, wheels=[WHEEL], clusters=clusters) as api:
+        graphs = [(DAG, settings(api, **compute)), (KEEP, settings(api, **compute))]
+        ran, kept = airflow.dag_test(*graphs, timeout=500)
+        outputs = {run.task["task_key"]: run.output for run in api.runs.all.values()}
+    assert ran["state"] == kept["state"] == "success", airflow.log + str(outputs)
+    assert {"load", "clean_pin", "clean_geo", "clean_user", "report"} <= outputs.keys()
+    same_cleaned_tables(everything(tmp_path), everything(demo_home))
     environment = {"PINLAKE_LAKE": lake.as_uri()}
-    mine, demo = everything(tmp_path), everything(demo_home)
+    for question in pinlake("query", "--home", demo_home).stdout.splitlines():
+        name, _, title = question.partition(" ")
+        assert title.strip() in outputs["report"]
+        place = ("--home", tmp_path / "asking")
+        asked = pinlake("query", name, "--format", "json", *place, environment=environment)
+        assert json.loads(asked.stdout) == ask(demo_home, name)
+
+
+def same_cleaned_tables(mine, demo):
     wanted = {name for name in demo if name.startswith("clean/")}
     assert len(wanted) == 3
     for name in wanted:
         assert mine[name] == demo[name], name
-    for question in pinlake("query", "--home", demo_home).stdout.splitlines():
-        name = question.split()[0]
-        asked = pinlake("query", name, "--format", "json", "--home", home, environment=environment)
-        assert json.loads(asked.stdout) == ask(demo_home, name)

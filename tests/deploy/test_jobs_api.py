@@ -36,6 +36,7 @@ def api(tmp_path_factory):
         {"/Shared/tests": folder},
         wheels=[WHEEL],
         secrets={("pins", "key"): "hush"},
+        clusters={"1121-pins": {}},
         spark=False,
     ) as api:
         yield api
@@ -105,6 +106,9 @@ def test_a_notebook_or_a_wheel_that_is_not_there_is_an_internal_error(api):
     state, _ = ended(api, submitted(api, task("nowhere")))
     assert (state["life_cycle_state"], state["result_state"]) == ("INTERNAL_ERROR", "FAILED")
     assert 'Unable to access the notebook "/Shared/tests/nowhere"' in state["state_message"]
+    elsewhere = {"task_key": "t", "notebook_task": {"notebook_path": "/Shared/tests/hello"}}
+    state, _ = ended(api, submitted(api, elsewhere | {"existing_cluster_id": "gone"}))
+    assert state["state_message"] == "Cluster gone does not exist"
     state, _ = ended(api, submitted(api, task("hello") | {"libraries": [{"whl": "/x.whl"}]}))
     assert state["life_cycle_state"] == "INTERNAL_ERROR"
 
@@ -136,7 +140,7 @@ def test_a_token_starts_one_run_however_often_it_is_sent(api):
 
 
 def test_a_wheels_entry_point_runs_with_its_parameters(api):
-    one = {"task_key": "version", "existing_cluster_id": "1"}
+    one = {"task_key": "version", "existing_cluster_id": "1121-pins"}
     wheel = {"package_name": "pinlake", "entry_point": "pinlake"}
     good = submitted(api, one | {"python_wheel_task": wheel | {"parameters": ["--version"]}})
     assert ended(api, good)[0]["result_state"] == "SUCCESS"

@@ -13,6 +13,8 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from harness.spark_cluster import Cluster
+
 PROCESS = Path(__file__).with_name("notebook_process.py")
 ENTRY = (
     "import sys; from importlib.metadata import entry_points as found; sys.argv = sys.argv[1:]; "
@@ -61,17 +63,19 @@ class Runs:
     """All runs of a workspace.
 
     ``notebooks`` maps folders of the workspace to folders here, ``wheels`` are the
-    paths that libraries may name, ``secrets`` maps (scope, key) to values.
+    paths that libraries may name, ``secrets`` maps (scope, key) to values, ``clusters``
+    the ids of clusters that stay to their variables.
     """
 
-    def __init__(self, folder, notebooks, wheels=(), secrets=None, spark=True):
+    def __init__(self, folder, notebooks, wheels=(), secrets=None, clusters=None, spark=True):
         self.folder, self.notebooks, self.spark = Path(folder), notebooks, spark
+        self.clusters, self._running = clusters or {}, {}
         self.wheels, self.secrets = set(wheels), secrets or {}
         self.all = {}
         self.failing = {}
         """How many of the next runs of a notebook, by its name, are to fail."""
         self._tokens, self._numbers = {}, itertools.count(1000)
-        self._lock, self._threads = threading.Lock(), []
+        self._lock, self._starting, self._threads = threading.Lock(), threading.Lock(), []
 
     def submit(self, request):
         """Start a run, or return the one that was submitted with the same token."""
@@ -101,6 +105,8 @@ class Runs:
             self.cancel(run)
         for thread in self._threads:
             thread.join()
+        for cluster in self._running.values():
+            cluster.stop()
 
     def of(self, name):
         """Return the runs of a notebook, by its name, in the order of their submission."""
@@ -151,6 +157,9 @@ class Runs:
         for library in run.task.get("libraries", []):
             if library.get("whl") not in self.wheels:
                 return f"Library installation failed: {library} could not be found"
+        cluster = run.task.get("existing_cluster_id")
+        if cluster is not None and cluster not in self.clusters:
+            return f"Cluster {cluster} does not exist"
         if run.notebook and self._source(run.notebook) is None:
             return (
                 f'Unable to access the notebook "{run.notebook}". Either it does not exist, or '
@@ -199,19 +208,34 @@ class Runs:
         return [sys.executable, "-c", ENTRY + CONSOLE, wheel["entry_point"], *wheel["parameters"]]
 
     def _environment(self, run):
-        """Return what the cluster sets, with its references to secrets filled in.
+        """Return what the run's cluster sets, a new one's or that of one that stays."""
+        identifier = run.task.get("existing_cluster_id")
+        if identifier is None:
+            variables = run.task["new_cluster"].get("spark_env_vars", {})
+            return self._filled(variables, self._file(run, "local_disk0"))
+        variables = self._filled(self.clusters[identifier], self.folder / identifier)
+        return variables | (self._attaching(identifier, variables) if self.spark else {})
 
-        ``/local_disk0``, the disk of a cluster's machine, is a new folder for each run.
+    def _filled(self, variables, disk):
+        """Return a process's environment: references to secrets are filled in, and a disk's place.
+
+        ``/local_disk0``, the disk of a cluster's machine, is a folder of that cluster alone.
         """
         own = {name: os.environ[name] for name in PASSED if name in os.environ}
-        given = run.task.get("new_cluster", {}).get("spark_env_vars", {})
         filled = {
             name: SECRET.sub(lambda found: self.secrets[found.groups()], value)
-            for name, value in given.items()
+            for name, value in variables.items()
         }
-        disk = str(self._file(run, "local_disk0"))
-        filled = {name: value.replace("/local_disk0", disk) for name, value in filled.items()}
-        return own | filled | {"PYSPARK_PYTHON": sys.executable}
+        placed = {name: each.replace("/local_disk0", str(disk)) for name, each in filled.items()}
+        return own | placed | {"PYSPARK_PYTHON": sys.executable}
+
+    def _attaching(self, identifier, variables):
+        """Return how a process joins a cluster that stays, which starts when it is first needed."""
+        with self._starting:
+            if identifier not in self._running:
+                with (self.folder / f"{identifier}.txt").open("wb") as output:
+                    self._running[identifier] = Cluster(variables, output)
+        return self._running[identifier].attaching
 
     def _file(self, run, name):
         return self.folder / str(run.run_id) / name

@@ -6,6 +6,7 @@ dbutils.notebook.exit, or ``{"error", "error_trace"}``.
 """
 
 import json
+import os
 import sys
 import traceback
 from pathlib import Path
@@ -85,12 +86,12 @@ def main(path, parameters, outcome, *wanted):
 
 
 def _session():
+    """Return the session of a cluster that runs, where the environment names one, else a new one."""
     sys.path.insert(0, str(Path(__file__).parents[1]))
-    import spark_session
+    from harness import spark_cluster
 
-    session = spark_session.start()
-    assert spark_session.has_delta(session), f"{spark_session.DELTA} could not be fetched"
-    return session
+    running = spark_cluster.ATTACHED[0] in os.environ
+    return spark_cluster.attached() if running else spark_cluster.started()
 
 
 if __name__ == "__main__":

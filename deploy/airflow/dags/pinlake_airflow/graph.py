@@ -45,7 +45,7 @@ def _dag(settings: Settings, name: str, schedule: str, retries: int) -> DAG:
             "owner": "pinlake",
             "retries": retries,
             "retry_delay": settings.retry_delay,
-            "retry_exponential_backoff": 2.0,
+            "retry_exponential_backoff": True,
             "max_retry_delay": max(LONGEST_DELAY, settings.retry_delay),
             "execution_timeout": settings.timeout,
         },
