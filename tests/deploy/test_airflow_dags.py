@@ -163,8 +163,8 @@ def test_load_comes_before_every_tables_clean_and_the_report_after_all(parsed, w
     }
 
 
-@pytest.mark.parametrize("way", ["local", "databricks"])
-def test_runs_are_daily_without_catch_up_and_tries_are_made_again_ever_later(parsed, way):
+@pytest.mark.parametrize(("way", "timeout"), [("local", 7200), ("databricks", 7500)])
+def test_runs_are_daily_without_catch_up_and_tries_are_made_again_ever_later(parsed, way, timeout):
     dags = parsed[way]["dags"]
     assert {name: each["schedule"] for name, each in dags.items()} == {
         "0abc12345678_dag": "@daily",
@@ -175,7 +175,7 @@ def test_runs_are_daily_without_catch_up_and_tries_are_made_again_ever_later(par
         for name, task in dag["tasks"].items():
             assert task["retries"] == (0 if name == "quality" else 3)
             assert (task["retry_delay"], task["backoff"]) == (300, True)
-            assert (task["max_retry_delay"], task["timeout"]) == (3600, 7200)
+            assert (task["max_retry_delay"], task["timeout"]) == (3600, timeout)
 
 
 def test_settings_change_the_id_the_hours_and_the_tries(parsed):

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import signal
 
 import pytest
 
@@ -81,3 +82,108 @@ def same_cleaned_tables(mine, demo):
     assert len(wanted) == 3
     for name in wanted:
         assert mine[name] == demo[name], name
+
+
+SIMPLE = """# Databricks notebook source
+import time
+
+if "{name}" == "quality" and {hanging}:
+    time.sleep(600)
+dbutils.notebook.exit("{name} is done")
+"""
+CASES = ("lost", "again", "failing", "hanging", "absent", "forbidden", "unknown")
+
+
+@pytest.fixture(scope="module")
+def sad(migrated, tmp_path_factory):
+    """What came of the upkeep's DAG in each case: (runs, the workspace, the whole log)."""
+    folder = tmp_path_factory.mktemp("sad")
+    for case in CASES[:-3]:
+        (folder / case).mkdir()
+        for name in ("maintain", "quality"):
+            text = SIMPLE.format(name=name, hanging=case == "hanging")
+            (folder / case / f"{name}.py").write_text(text)
+    (folder / "cluster.json").write_text(json.dumps(CLUSTER))
+    workspace = {f"/Shared/{case}": folder / case for case in CASES}
+    airflow = migrated.copy(tmp_path_factory.mktemp("airflow-sad"))
+    with JobsApi(tmp_path_factory.mktemp("runs"), workspace, wheels=[WHEEL], spark=False) as api:
+        api.submits[:] = ["lost", 429]
+        api.runs.failing.update({"/Shared/again/maintain": 1, "/Shared/failing/quality": 1})
+        others = {
+            "again": {"PINLAKE_AIRFLOW_RETRIES": "1"},
+            "hanging": {"PINLAKE_AIRFLOW_TIMEOUT_SECONDS": "4"},
+            "forbidden": api.connection(token="dapi-of-somebody-else"),
+            "unknown": api.connection(token=""),
+        }
+        compute = {"PINLAKE_AIRFLOW_CLUSTER": str(folder / "cluster.json")}
+        given = [
+            (
+                KEEP,
+                settings(api, PINLAKE_AIRFLOW_NOTEBOOKS=f"/Shared/{case}", **compute)
+                | others.get(case, {}),
+            )
+            for case in CASES
+        ]
+        found = airflow.dag_test(*given)
+    return dict(zip(CASES, found, strict=True)), api, airflow.log
+
+
+def states(run):
+    return {name: (each["state"], each["tries"]) for name, each in run["tasks"].items()}
+
+
+@pytest.mark.slow
+def test_a_submit_whose_answer_is_lost_or_put_off_starts_one_run(sad):
+    runs, api, _ = sad
+    assert states(runs["lost"]) == {"maintain": ("success", 1), "quality": ("success", 1)}
+    assert len(api.runs.of("/Shared/lost/maintain")) == 1
+    asked = [body for name, body in api.requests if name == "submit"][:3]
+    assert {each["run_name"] for each in asked} == {"pinlake maintain"}
+    assert len({each["idempotency_token"] for each in asked}) == 1
+
+
+@pytest.mark.slow
+def test_a_run_that_fails_is_tried_again_as_another_run(sad):
+    runs, api, _ = sad
+    assert states(runs["again"]) == {"maintain": ("success", 2), "quality": ("success", 1)}
+    results = [run.result_state for run in api.runs.of("/Shared/again/maintain")]
+    assert results == ["FAILED", "SUCCESS"]
+    tokens = {run.request["idempotency_token"] for run in api.runs.of("/Shared/again/maintain")}
+    assert len(tokens) == 2
+
+
+@pytest.mark.slow
+def test_a_failing_run_fails_its_task_and_the_dag_with_the_notebooks_error(sad):
+    runs, _, log = sad
+    assert runs["failing"]["state"] == "failed"
+    assert states(runs["failing"]) == {"maintain": ("success", 1), "quality": ("failed", 1)}
+    assert "RuntimeError: /Shared/failing/quality was told to fail" in log
+
+
+@pytest.mark.slow
+def test_a_run_that_takes_too_long_ends_in_the_workspace_and_fails_its_task(sad):
+    runs, api, log = sad
+    assert states(runs["hanging"]) == {"maintain": ("success", 1), "quality": ("failed", 1)}
+    [run] = api.runs.of("/Shared/hanging/quality")
+    assert (run.result_state, run.process.returncode) == ("TIMEDOUT", -signal.SIGKILL)
+    assert "TIMEDOUT" in log
+
+
+@pytest.mark.slow
+def test_a_notebook_that_is_not_in_the_workspace_is_named(sad):
+    runs, _, log = sad
+    assert states(runs["absent"])["maintain"] == ("failed", 1)
+    assert "Unable to access the notebook" in log
+    assert "/Shared/absent/maintain" in log
+
+
+@pytest.mark.slow
+def test_a_bad_token_fails_the_task_with_the_services_words_and_stands_in_no_log(sad):
+    runs, api, log = sad
+    for case in ("forbidden", "unknown"):
+        assert runs[case]["state"] == "failed"
+        assert api.runs.of(f"/Shared/{case}/maintain") == []
+    assert "Invalid access token" in log
+    assert "Credential was not sent" in log
+    for token in (api.token, "dapi-of-somebody-else"):
+        assert token not in log

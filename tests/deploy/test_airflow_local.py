@@ -1,12 +1,13 @@
 """The DAGs run on this machine: dag.test() over a home that was posted to gives what the demo gives."""
 
+import shlex
 import shutil
 from pathlib import Path
 
 import pytest
 
 from harness.airflow_home import PINLAKE
-from harness.pipeline import ask, pinlake
+from harness.pipeline import ask, pinlake, wait_until
 from lakehouse_rows import everything
 
 pytestmark = pytest.mark.slow
@@ -105,3 +106,51 @@ def test_a_failed_expectation_fails_its_task_at_the_first_try(ran):
         "quality": ("failed", 1),
     }
     assert "weighs_something" in ran["log"]
+
+
+@pytest.fixture(scope="module")
+def sad(migrated, tmp_path_factory):
+    """What came of the upkeep's DAG with commands that cannot do it: by case; and the log."""
+    folder = tmp_path_factory.mktemp("sad")
+    script = f"echo $$ >> {folder}/pids; echo $PINLAKE_USER_ID$AIRFLOW_HOME >> {folder}/passed; exec sleep 600"
+    cases = {
+        "gone": {"PINLAKE_COMMAND": "/no/such/pinlake"},
+        "wrong": {"PINLAKE_COMMAND": f"{PINLAKE} nonsense"},
+        "endless": {
+            "PINLAKE_COMMAND": shlex.join(["bash", "-c", script]),
+            "PINLAKE_AIRFLOW_TIMEOUT_SECONDS": "1",
+            "PINLAKE_USER_ID": "0abc12345678",
+        },
+    }
+    airflow = migrated.copy(tmp_path_factory.mktemp("airflow-sad"))
+    found = airflow.dag_test(*((KEEP, settings(folder / "home") | each) for each in cases.values()))
+    return dict(zip(cases, found, strict=True)) | {"log": airflow.log, "folder": folder}
+
+
+def test_a_command_that_is_not_there_is_not_tried_again_and_the_setting_is_named(sad):
+    assert (
+        sad["gone"]["tasks"]["maintain"]["state"],
+        sad["gone"]["tasks"]["maintain"]["tries"],
+    ) == (
+        "failed",
+        1,
+    )
+    assert "set PINLAKE_COMMAND to pinlake's path" in sad["log"]
+
+
+def test_a_command_that_is_used_wrongly_is_not_tried_again(sad):
+    task = sad["wrong"]["tasks"]["maintain"]
+    assert (task["state"], task["tries"]) == ("failed", 1)
+    assert "No such command 'nonsense'" in sad["log"]
+
+
+def test_a_command_that_takes_too_long_ends_with_its_task_and_is_tried_again(sad):
+    task = sad["endless"]["tasks"]["maintain"]
+    assert (task["state"], task["tries"]) == ("failed", 2)
+    pids = (sad["folder"] / "pids").read_text().split()
+    assert len(pids) == 2
+    wait_until(lambda: not any(Path("/proc", pid).exists() for pid in pids))
+
+
+def test_a_command_finds_no_variable_of_airflows_or_of_the_dags_own(sad):
+    assert (sad["folder"] / "passed").read_text().split() == []

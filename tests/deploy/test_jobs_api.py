@@ -196,7 +196,7 @@ def test_faults_are_answers_of_the_next_submits(api):
     ]
     assert [each.status_code for each in answers] == [503, 429, 503, 200]
     assert len(api.runs.all) == before + 2  # a run is known by its id and by its task's
-    api.runs.failing["hello"] = 1
+    api.runs.failing["/Shared/tests/hello"] = 1
     states = [ended(api, submitted(api, task("hello")))[0]["result_state"] for _ in range(2)]
     assert states == ["FAILED", "SUCCESS"]
 

@@ -73,7 +73,7 @@ class Runs:
         self.wheels, self.secrets = set(wheels), secrets or {}
         self.all = {}
         self.failing = {}
-        """How many of the next runs of a notebook, by its name, are to fail."""
+        """How many of the next runs of a notebook, by its path, are to fail."""
         self._tokens, self._numbers = {}, itertools.count(1000)
         self._lock, self._starting, self._threads = threading.Lock(), threading.Lock(), []
 
@@ -108,19 +108,18 @@ class Runs:
         for cluster in self._running.values():
             cluster.stop()
 
-    def of(self, name):
-        """Return the runs of a notebook, by its name, in the order of their submission."""
+    def of(self, path):
+        """Return the runs of a notebook in the order of their submission."""
         distinct = {run.run_id: run for run in self.all.values()}.values()
-        return [run for run in distinct if run.notebook.rpartition("/")[2] == name]
+        return [run for run in distinct if run.notebook == path]
 
     def _carry_out(self, run):
         missing = self._missing(run)
-        name = run.notebook.rpartition("/")[2]
         if missing:
             self._end(run, "INTERNAL_ERROR", "FAILED", missing)
-        elif self.failing.get(name, 0) > 0:
-            self.failing[name] -= 1
-            run.outcome = {"error": f"RuntimeError: {name} was told to fail"}
+        elif self.failing.get(run.notebook, 0) > 0:
+            self.failing[run.notebook] -= 1
+            run.outcome = {"error": f"RuntimeError: {run.notebook} was told to fail"}
             self._end(run, "TERMINATED", "FAILED", "Workload failed, see run output for details")
         else:
             self._start(run)

@@ -14,6 +14,9 @@ from pinlake_airflow.step import Step
 API_TRIES = 5
 """How often a call to the Jobs API is made that is refused with 429 or fails in the server."""
 
+GRACE = timedelta(minutes=5)
+"""How much longer than its run a task may take, so that the run's own time-out is the one told."""
+
 TRY = "{{ ti.id }}"
 """The id of a task's try: the same before and after it is deferred."""
 
@@ -45,6 +48,7 @@ def notebook_task(
         run_name=f"pinlake {step.name}",
         timeout_seconds=max(1, round(timeout.total_seconds())),
         idempotency_token=TRY,
+        execution_timeout=timeout + GRACE,
         deferrable=True,
         polling_period_seconds=databricks.poll.total_seconds(),
         databricks_retry_limit=API_TRIES,
