@@ -112,8 +112,8 @@ def sad(migrated, tmp_path_factory):
         others = {
             "again": {"PINLAKE_AIRFLOW_RETRIES": "1"},
             "hanging": {"PINLAKE_AIRFLOW_TIMEOUT_SECONDS": "4"},
-            "forbidden": api.connection(token="dapi-of-somebody-else"),
-            "unknown": api.connection(token=""),
+            "forbidden": api.connection(password="dapi-of-somebody-else"),
+            "unknown": api.connection(login="somebody", password="dapi-of-nobody"),
         }
         compute = {"PINLAKE_AIRFLOW_CLUSTER": str(folder / "cluster.json")}
         given = [
@@ -185,5 +185,5 @@ def test_a_bad_token_fails_the_task_with_the_services_words_and_stands_in_no_log
         assert api.runs.of(f"/Shared/{case}/maintain") == []
     assert "Invalid access token" in log
     assert "Credential was not sent" in log
-    for token in (api.token, "dapi-of-somebody-else"):
+    for token in (api.token, "dapi-of-somebody-else", "dapi-of-nobody"):
         assert token not in log

@@ -52,12 +52,13 @@ class JobsApi:
         self.runs.close()
         self._server.__exit__(*exception)
 
-    def connection(self, token=None):
+    def connection(self, **others):
         """Return the variable that tells Airflow of this workspace."""
         host, port = self.url.removeprefix("http://").split(":")
         told = {"conn_type": "databricks", "host": host, "port": int(port), "schema": "http"}
-        password = {"password": self.token if token is None else token}
-        return {"AIRFLOW_CONN_DATABRICKS_DEFAULT": json.dumps(told | password)}
+        return {
+            "AIRFLOW_CONN_DATABRICKS_DEFAULT": json.dumps(told | {"password": self.token} | others)
+        }
 
     def answer(self, method, target, headers, body):
         """Return the status and the answer of a request."""
