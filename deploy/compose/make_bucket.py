@@ -1,8 +1,10 @@
-"""Make the bucket of the lake unless it is there, from the settings that pinlake has in its environment."""
+"""Make the bucket of the lake unless it is there, by the settings of pinlake in the environment."""
+# ruff: noqa: INP001 (a script of its own, no package)
 
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
@@ -31,4 +33,4 @@ def make_bucket(environment: Mapping[str, str]) -> str:
 
 
 if __name__ == "__main__":
-    print(f"Bucket {make_bucket(os.environ)} is there")
+    sys.stdout.write(f"Bucket {make_bucket(os.environ)} is there\n")

@@ -114,7 +114,7 @@ def test_every_port_is_published_to_this_machine_alone(services):
     assert not services["database"].get("ports")
 
 
-def test_the_page_names_every_service_port_and_volume(env, services):
+def test_the_page_names_every_service_and_published_port(services):
     page = (ROOT / "docs" / "compose.md").read_text("utf-8")
     for name, service in services.items():
         assert f"`{name}`" in page
@@ -135,7 +135,7 @@ def test_every_variable_of_ours_is_a_setting_and_its_value_is_taken(ours, tmp_pa
 
 
 def test_every_command_line_of_ours_is_one_that_pinlake_takes(ours):
-    for name, service in ours.items():
+    for service in ours.values():
         program, *arguments = compose_model.command_line(service)
         if program == "pinlake":
             parsed(arguments)

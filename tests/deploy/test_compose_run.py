@@ -3,6 +3,7 @@
 import functools
 import re
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from urllib.parse import urlsplit
 
@@ -28,6 +29,7 @@ from requirements_of_tests import require
 PINTEREST = dataset.load("pinterest")
 TABLES = ("pin", "geo", "user")
 LIVING = ("gateway", "sink", "load", "clean", "stream")
+KILLED = ("gateway", "stream")
 PRODUCERS = ("post-kafka", "post-kinesis")
 POSTS = 30
 FAST = {"POSTS": POSTS, "POST_RATE": 1000, "SINK_ROTATE_SECONDS": 1, "BATCH_EVERY_SECONDS": 1}
@@ -40,15 +42,19 @@ def env(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def composed(env, tmp_path_factory, mariadb_server):
+def composed(env, tmp_path_factory, request):
     """Every service of ours, the S3 server and Prometheus by the file's own commands; all are well."""
     require(s3_server.program(), "there is no versitygw")
     require(shutil.which("prometheus"), "there is no Prometheus")
     model = compose_model.load(env, "post")
     folder = tmp_path_factory.mktemp("composed")
-    broker = started_broker(folder / "kafka", model["services"]["kafka"]["environment"])
-    make_database(mariadb_server, model["services"]["database"]["environment"])
-    ports = {"kafka:9092": broker.port, "database:3306": urlsplit(mariadb_server).port}
+    broker = broker_of(folder / "kafka", model["services"]["kafka"]["environment"])
+    with ThreadPoolExecutor(1) as aside:
+        starting = aside.submit(broker.start)
+        server = request.getfixturevalue("mariadb_server")
+        make_database(server, model["services"]["database"]["environment"])
+        starting.result()
+    ports = {"kafka:9092": broker.port, "database:3306": urlsplit(server).port}
     monitoring = ["prometheus", "--web.listen-address=127.0.0.1:9090"]
     programs = {"s3": [s3_server.program()], "prometheus": monitoring}
     composed = Composed(model, folder, ports, programs)
@@ -63,32 +69,31 @@ def composed(env, tmp_path_factory, mariadb_server):
 
 @pytest.fixture(scope="module")
 def posted(composed):
-    """The services after posts by both routes, a kill -9 of gateway and stages, and as many posts."""
-    for producer in PRODUCERS:
-        composed.run(producer)
-    for name in LIVING:
+    """The services after posts by both routes, a kill -9 of gateway and stream, and as many posts."""
+    composed.run(*PRODUCERS)
+    for name in KILLED:
         composed.kill(name)
         composed.start(name)
-    for producer in PRODUCERS:
-        composed.run(producer)
+    composed.run(*PRODUCERS)
     lake = S3Lake(*lake_of(composed))
     for name in filled():
         wait_until(lambda name=name: len(rows(lake, name)) >= len(expected(name)))
     return lake
 
 
-def started_broker(folder, environment):
-    """Start a broker with the properties that Kafka's image makes of its environment."""
+def broker_of(folder, environment):
+    """Return a broker with the properties that Kafka's image makes of its environment."""
     broker = Broker(folder)
     here = {"kafka:9092": broker.servers, "kafka:9093": f"127.0.0.1:{broker.controller}",
             "//:9092": f"//{broker.servers}", "//:9093": f"//127.0.0.1:{broker.controller}",
             "/var/lib/kafka/data": str(broker.data / "log")}  # fmt: skip
     for name, value in environment.items():
         if name.startswith("KAFKA_"):
-            for theirs, ours in here.items():
-                value = value.replace(theirs, ours)
-            broker.properties[name.removeprefix("KAFKA_").lower().replace("_", ".")] = value
-    return broker.start()
+            key = name.removeprefix("KAFKA_").lower().replace("_", ".")
+            broker.properties[key] = functools.reduce(
+                lambda text, each: text.replace(*each), here.items(), value
+            )
+    return broker
 
 
 def make_database(server, environment):

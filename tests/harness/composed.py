@@ -10,12 +10,13 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from harness import compose_model
 from harness.free_port import free_port
 
-SECONDS = 60
+SECONDS = 120
 
 
 class Composed:
@@ -43,9 +44,9 @@ class Composed:
             self._await_dependencies(name)
             if self._runs_here(name):
                 self.start(name)
-        for name in started:
-            if self._runs_here(name) and compose_model.health_test(self.model[name]):
-                self._await(name, "service_healthy")
+        checked = [name for name in started if compose_model.health_test(self.model[name])]
+        with ThreadPoolExecutor(2) as pool:
+            list(pool.map(lambda name: self._await(name, "service_healthy"), checked))
 
     def start(self, name):
         """Start a service, as its restart policy does after it ended."""
@@ -56,11 +57,13 @@ class Composed:
                 env=self._environment(name), cwd=self._home(name), process_group=0,
             )  # fmt: skip
 
-    def run(self, name):
-        """Run a service that ends by itself, as `docker compose run` does."""
-        self._await_dependencies(name)
-        self.start(name)
-        self._await(name, "service_completed_successfully")
+    def run(self, *names):
+        """Run services that end by themselves, side by side, as `docker compose up` of them does."""
+        for name in names:
+            self._await_dependencies(name)
+            self.start(name)
+        for name in names:
+            self._await(name, "service_completed_successfully")
 
     def execute(self, name, *command):
         """Run a command in a service's container, as `docker compose exec` does."""
@@ -79,7 +82,7 @@ class Composed:
         for name in reversed(self._processes):
             with contextlib.suppress(ProcessLookupError):
                 self._processes[name].send_signal(signal.SIGTERM)
-        return {name: each.wait(30) for name, each in self._processes.items()}
+        return {name: each.wait(SECONDS) for name, each in self._processes.items()}
 
     def running(self):
         """Return the services whose processes live."""
