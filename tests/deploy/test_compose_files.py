@@ -183,6 +183,7 @@ def test_ours_run_without_rights_as_a_user_that_is_not_root(ours):
     for service in ours.values():
         assert service["cap_drop"] == ["ALL"]
         assert service["security_opt"] == ["no-new-privileges:true"]
+        assert service["read_only"] is True
         assert "user" not in service
         assert not service.get("privileged")
 

@@ -46,6 +46,7 @@ def composed(env, tmp_path_factory, request):
     """Every service of ours, the S3 server and Prometheus by the file's own commands; all are well."""
     require(s3_server.program(), "there is no versitygw")
     require(shutil.which("prometheus"), "there is no Prometheus")
+    require(shutil.which("wget"), "there is no wget for the health checks")
     model = compose_model.load(env, "post")
     folder = tmp_path_factory.mktemp("composed")
     broker = broker_of(folder / "kafka", model["services"]["kafka"]["environment"])
@@ -70,14 +71,14 @@ def composed(env, tmp_path_factory, request):
 @pytest.fixture(scope="module")
 def posted(composed):
     """The services after posts by both routes, a kill -9 of gateway and stream, and as many posts."""
-    composed.run(*PRODUCERS)
+    composed.run(*PRODUCERS, "bucket")  # it is there already
     for name in KILLED:
         composed.kill(name)
         composed.start(name)
     composed.run(*PRODUCERS)
     lake = S3Lake(*lake_of(composed))
     for name in filled():
-        wait_until(lambda name=name: len(rows(lake, name)) >= len(expected(name)))
+        wait_until(lambda name=name: len(rows(lake, name)) >= len(expected(name)), pause=0.3)
     return lake
 
 

@@ -1,5 +1,6 @@
 """A compose file as Docker's own library loads it, and what the Dockerfile adds to each service."""
 
+import atexit
 import functools
 import json
 import re
@@ -33,6 +34,7 @@ def load(env_file, *profiles, file=FILE):
 
 def filled_env(to, **values):
     """Write .env as the documented command does from the example, and set some of its values."""
+    require(shutil.which("openssl"), "there is no openssl for the secrets")
     script = re.search(r"```sh\n(\(umask.*?)```", _page(), re.DOTALL)[1]
     folder = to.parent
     shutil.copy(FOLDER / ".env.example", folder)
@@ -99,7 +101,9 @@ def health_test(service):
 def _program():
     """Build the loader once."""
     require(shutil.which("go"), "there is no Go for Compose's own loader")
-    program = Path(tempfile.mkdtemp(prefix="pinlake-compose-")) / "load"
+    folder = Path(tempfile.mkdtemp(prefix="pinlake-compose-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    program = folder / "load"
     done = subprocess.run(
         ["go", "build", "-o", program, "."],
         cwd=Path(__file__).parent / "compose", capture_output=True, text=True, check=False,

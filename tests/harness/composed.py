@@ -121,7 +121,7 @@ class Composed:
         while (done := self.execute(name, *compose_model.health_test(self.model[name]))).returncode:
             assert self._processes[name].poll() is None, f"{name} ended: {self.log(name)}"
             assert time.monotonic() < due, f"{name}: {done.stdout}{done.stderr}{self.log(name)}"
-            time.sleep(0.1)
+            time.sleep(0.3)
 
     def _command(self, name):
         if compose_model.is_ours(self.model[name]):
