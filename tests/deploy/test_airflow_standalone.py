@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import secrets
 import shutil
 import signal
 import subprocess
@@ -57,7 +58,8 @@ def services(migrated, sunk_home, tmp_path_factory):
             "AIRFLOW__API__PORT": str(port),
             "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"http://127.0.0.1:{port}/execution/",
             "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
-            "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
+            "AIRFLOW__API_AUTH__JWT_SECRET": secrets.token_hex(32),
+            "AIRFLOW__API__SECRET_KEY": secrets.token_hex(32),
             "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST": json.dumps(
                 [bundle_of("here", PROJECT / "dags"), bundle_of("there", bundle)]
             ),
@@ -131,6 +133,16 @@ class Service:
         assert answer.status_code == 200, answer.text
         return answer.json()
 
+    def unpause(self, dag):
+        """Let the scheduler have the DAG: it starts the newest day's run, and no older one's."""
+        url = f"{self.url}/api/v2/dags/{dag}"
+        answer = self._session.patch(url, json={"is_paused": False}, timeout=30)
+        assert answer.status_code == 200, answer.text
+
+    def runs(self, dag):
+        """Return the ids of a DAG's runs."""
+        return [each["dag_run_id"] for each in self.get(f"dags/{dag}/dagRuns")["dag_runs"]]
+
     def trigger(self, dag):
         """Start a run as a click on the page does, without a date; return its id."""
         url = f"{self.url}/api/v2/dags/{dag}/dagRuns"
@@ -148,11 +160,20 @@ class Service:
 
 @pytest.fixture(scope="module")
 def runs(services):
-    """A run of each DAG, both started at once."""
+    """The run that the scheduler starts of each DAG, both at once."""
     service, _, _ = services
     wait_until(service.ready, seconds=240, pause=0.5)
-    started_runs = {dag: service.trigger(dag) for dag in (HERE, THERE)}
-    return {dag: service.ended(dag, run) for dag, run in started_runs.items()}
+    for dag in (HERE, THERE):
+        service.unpause(dag)
+    wait_until(lambda: service.runs(HERE) and service.runs(THERE), pause=0.5)
+    return {dag: service.ended(dag, service.runs(dag)[0]) for dag in (HERE, THERE)}
+
+
+def test_of_the_days_before_one_run_is_made(services, runs):
+    assert runs.keys() == {HERE, THERE}
+    for dag in runs:
+        [run] = services[0].runs(dag)
+        assert run.startswith("scheduled__")
 
 
 @pytest.mark.parametrize("dag", [HERE, THERE])
