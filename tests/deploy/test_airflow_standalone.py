@@ -204,6 +204,8 @@ def test_a_run_that_failed_in_the_workspace_is_tried_again_by_the_scheduler(runs
 @pytest.mark.usefixtures("runs")
 def test_a_task_that_is_marked_failed_while_it_waits_cancels_its_run(services):
     service, _, api = services
+    load = api.runs.notebooks[FOLDER] / "load.py"
+    load.write_text(SLOW.replace("sleep(5)", "sleep(600)"))
     before = len(api.runs.of(f"{FOLDER}/load"))
     run = service.trigger(THERE)
     wait_until(lambda: len(api.runs.of(f"{FOLDER}/load")) > before, seconds=120)
