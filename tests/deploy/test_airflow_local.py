@@ -1,14 +1,16 @@
 """The DAGs run on this machine: dag.test() over a home that was posted to gives what the demo gives."""
 
+import contextlib
 import shlex
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
 
-from harness.airflow_home import PINLAKE
-from harness.pipeline import ask, pinlake, wait_until
-from lakehouse_rows import everything
+from harness.airflow_home import PINLAKE, PYTHON, SCRIPTS
+from harness.answers import answers, cleaned
+from harness.pipeline import wait_until
 
 pytestmark = pytest.mark.slow
 DAG, KEEP = "0abc12345678_dag", "0abc12345678_keep"
@@ -53,15 +55,9 @@ def test_the_cleaned_tables_and_answers_are_those_of_the_demo(ran, homes, demo_h
     found = ran["posts", DAG]
     assert found["state"] == "success", ran["log"]
     assert {each["state"] for each in found["tasks"].values()} == {"success"}
-    home = homes / "posts"
-    mine, demo = everything(home), everything(demo_home)
-    wanted = {name for name in demo if name.startswith("clean/")}
-    assert len(wanted) == 3
-    for name in wanted:
-        assert mine[name] == demo[name], name
-    for question in pinlake("query", "--home", home).stdout.splitlines():
-        name = question.split()[0]
-        assert ask(home, name) == ask(demo_home, name)
+    assert len(cleaned(demo_home)) == 3
+    assert cleaned(homes / "posts") == cleaned(demo_home)
+    assert answers(homes / "posts") == answers(demo_home)
 
 
 def test_a_task_returns_what_its_command_said_and_the_report_is_there(ran, homes):
@@ -154,3 +150,30 @@ def test_a_command_that_takes_too_long_ends_with_its_task_and_is_tried_again(sad
 
 def test_a_command_finds_no_variable_of_airflows_or_of_the_dags_own(sad):
     assert (sad["folder"] / "passed").read_text().split() == []
+
+
+def test_a_command_ends_when_its_tasks_process_is_killed(migrated, sunk_home, tmp_path):
+    home = shutil.copytree(sunk_home, tmp_path / "home")
+    task = subprocess.Popen(
+        [PYTHON, SCRIPTS / "airflow_task.py", home, PINLAKE, "load", "--home", home],
+        env=migrated.environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    wait_until((home / "lake" / "raw" / "pin").exists)  # without --once it runs for ever
+    [command] = commands(home)
+    task.kill()
+    task.wait()
+    wait_until(lambda: not commands(home))
+    assert command != task.pid
+
+
+def commands(home):
+    """Return the processes of the pinlake command over a home."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            words = path.read_bytes().decode(errors="replace").split("\0")
+            if str(home) in words and "airflow_task.py" not in " ".join(words):
+                found.append(int(path.parent.name))
+    return found
