@@ -110,6 +110,7 @@ def sad(migrated, tmp_path_factory):
     folder = tmp_path_factory.mktemp("sad")
     script = f"echo $$ >> {folder}/pids; echo $PINLAKE_USER_ID$AIRFLOW_HOME >> {folder}/passed; exec sleep 600"
     cases = {
+        "silent": {"PINLAKE_COMMAND": "true"},
         "gone": {"PINLAKE_COMMAND": "/no/such/pinlake"},
         "wrong": {"PINLAKE_COMMAND": f"{PINLAKE} nonsense"},
         "endless": {
@@ -132,6 +133,10 @@ def test_a_command_that_is_not_there_is_not_tried_again_and_the_setting_is_named
         1,
     )
     assert "set PINLAKE_COMMAND to pinlake's path" in sad["log"]
+
+
+def test_a_command_that_says_nothing_has_done_its_work(sad):
+    assert sad["silent"]["state"] == "success"
 
 
 def test_a_command_that_is_used_wrongly_is_not_tried_again(sad):

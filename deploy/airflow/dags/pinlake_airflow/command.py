@@ -20,7 +20,7 @@ WRONG_USAGE = 2
 class PinlakeOperator(BaseOperator):
     """Run one ``pinlake`` command to its end; its lines are the task's log.
 
-    Returns the command's last line, one JSON object, as a dict. The command works in the
+    Returns the command's last line: one JSON object, as a dict. The command works in the
     home's parent folder, so that a pinlake.toml there counts, and it ends with
     the task: by SIGTERM when the task is killed or out of time, by itself when
     the task's process is gone. A command that is used wrongly is not tried again.
@@ -50,13 +50,18 @@ class PinlakeOperator(BaseOperator):
             raise AirflowFailException(done.output)
         if done.exit_code != 0:
             raise AirflowException(f"{done.output} (exit code {done.exit_code})")
-        return json.loads(done.output)
+        return _said(str(done.output))
 
     def on_kill(self) -> None:
         """Have the command end: it finishes its plan, or leaves it to the next run."""
         command = self._hook.sub_process if self._hook is not None else None
         if self._hook is not None and command is not None and command.poll() is None:
             self._hook.send_sigterm()
+
+
+def _said(line: str) -> Any:
+    """Return a JSON object as a dict; a command that finds nothing to do says nothing."""
+    return json.loads(line) if line.startswith("{") else line
 
 
 def command_task(step: Step, local: Local, **kwargs: Any) -> BaseOperator:
