@@ -267,6 +267,37 @@ class LogExchanged(PinlakeError):
     """
 
 
+class CheckpointExchanged(LogExchanged):
+    """{table} is fed by {planned}, up to number {number}, and this is {found}: it would take
+    records twice or leave some out. Go on with what feeds the table; or {do}.
+    """
+
+
+class CheckpointUnfit(PinlakeError):
+    """The checkpoint {checkpoint} comes with batch {batch}, and {table} stands after number
+    {number}, or has other records under this one: one of the two was rebuilt, or put back from a
+    copy, without the other. Put the other back too; or {do}.
+    """
+
+
+class QueryExchanged(LogExchanged):
+    """stream {name} is fed by the streaming query {query}, and only its checkpoint tells how far:
+    stage stream would take the records again. Go on with the query; or {do}, and run the stage.
+    """
+
+
+class RecordsUnfit(PinlakeError):
+    """These are no records of a stream or topic: {found}. A streaming DataFrame of
+    format("kinesis") or format("kafka") is wanted, with its own columns.
+    """
+
+
+class StreamForeign(PinlakeError):
+    """{table} takes nothing of {kind} {name!r}: give its query the streams or topics that
+    dataset.toml names for it.
+    """
+
+
 class LogLost(PinlakeError):
     """There is no log at {url}, and {stage} has read from one: put it back; or, if it is gone for
     good, what no stage had taken is lost with it, and a new log needs a lake of its own (--home).

@@ -1,0 +1,178 @@
+"""Streaming queries of Spark keep the stream tables that stage stream makes, over whatever stops them."""
+
+import json
+import shutil
+
+import pytest
+
+import pinlake
+from asking import ask
+from cells import difference
+from harness.pipeline import USER_ID, Gateway, run_stages
+from harness.pipeline import pinlake as pinlake_command
+from harness.spark_streams import (
+    SHARED,
+    everything_sent,
+    from_kinesis,
+    put,
+    stream_of,
+    with_offsets,
+)
+from lakehouse_rows import everything
+from pinlake.errors import (
+    CheckpointExchanged,
+    CheckpointUnfit,
+    FreshRefused,
+    RecordsUnfit,
+    SparkFailed,
+    TableMissing,
+)
+from pinlake.stage.micro_batches import Batches
+from what_arrives import geo, pin, user
+
+pytestmark = [pytest.mark.spark, pytest.mark.slow]
+SHARED_SENT = [
+    ("pin-1", json.dumps(pin(90_001)).encode()),
+    ("geo-1", json.dumps(geo(90_002)).encode()),
+    ("geo-1", b"junk"),
+    ("neither", json.dumps(geo(90_003)).encode()),
+    ("geo-2", json.dumps(geo(90_002, country="later")).encode()),
+]
+
+
+@pytest.fixture(scope="module")
+def gateway(tmp_path_factory):
+    with Gateway(tmp_path_factory.mktemp("streams") / "home", "--user-id", USER_ID) as gateway:
+        yield gateway
+
+
+@pytest.fixture(scope="module")
+def filled(gateway, real_rows):
+    """The gateway, with everything that arrives in its streams."""
+    put(gateway.url, everything_sent(real_rows, 25), SHARED_SENT)
+    return gateway
+
+
+def query(spark, gateway, table, home, streams=None, **options):
+    names = streams or [SHARED, *([stream_of(table)] if table != "_unrouted" else [])]
+    records = from_kinesis(spark, gateway.url, *names, **options)
+    return pinlake.stream(table, records, home=home, processingTime="0 seconds")
+
+
+def finish(*queries):
+    """Let queries take what there is, and stop them; raise what ended one."""
+    for each in queries:
+        try:
+            each.processAllAvailable()
+        finally:
+            each.stop()
+
+
+def test_queries_side_by_side_give_what_stage_stream_gives_and_go_on_from_their_checkpoints(
+    delta_spark, filled, tmp_path
+):
+    home, tables = tmp_path / "home", ("pin", "geo", "user", "_unrouted")
+    finish(*(query(delta_spark, filled, each, home, maxRecordsPerTrigger=150) for each in tables))
+    put(filled.url, [("geo", json.dumps(geo(90_010)).encode()), ("geo", b"junk again")])
+    finish(query(delta_spark, filled, "geo", home))
+    run_stages(filled.home, "stream")
+    assert difference(with_offsets(everything(home)), everything(filled.home)) == []
+    before = everything(home)
+    for left in (home / "lake/checkpoints/geo/commits").glob("*1*"):
+        left.unlink()  # as a kill leaves it after the table's commit
+    finish(query(delta_spark, filled, "geo", home))
+    assert everything(home) == before
+
+
+def test_what_is_started_without_its_checkpoint_is_refused_and_says_what_to_do(
+    delta_spark, filled, tmp_path
+):
+    home = tmp_path / "home"
+    finish(query(delta_spark, filled, "user", home, [stream_of("user")]))
+    before = everything(home)
+    shutil.rmtree(home / "lake/checkpoints")
+    lost = query(delta_spark, filled, "user", home, [stream_of("user")])
+    with pytest.raises(Exception, match=r"CheckpointExchanged: stream/user is fed by .* delete "):
+        finish(lost)
+    assert everything(home) == before
+
+
+class Checkpoint:
+    """A checkpoint as Spark writes it, and batches of it that a test makes by hand."""
+
+    def __init__(self, folder, spark, home, table="user", query="one"):
+        from pinlake.home import open_home
+
+        self.folder, self.spark = folder, spark
+        (folder / "offsets").mkdir(parents=True, exist_ok=True)
+        (folder / "metadata").write_text(json.dumps({"id": query}))
+        opened, dataset = open_home(home, create=True)
+        self.batches = Batches(opened, dataset, dataset.tables[table], str(folder))
+        self.user = stream_of(table)
+
+    def run(self, batch, *values, offsets="first"):
+        """Commit a micro-batch of values of one shard."""
+        (self.folder / f"offsets/{batch}").write_text(offsets)
+        columns = (
+            "partitionKey string, data binary, stream string, shardId string, sequenceNumber string"
+        )
+        rows = [
+            ("k", bytearray(value), self.user, "shardId-000000000003", str(10**55 * 4 + at))
+            for at, value in enumerate(values)
+        ]
+        self.batches(self.spark.createDataFrame(rows, columns), batch)
+
+
+def user_of(ind, **more):
+    return json.dumps(user(ind, **more)).encode()
+
+
+def test_a_batch_is_committed_once_whoever_stands_in_its_place_is_refused(delta_spark, tmp_path):
+    home = tmp_path / "home"
+    checkpoint = Checkpoint(tmp_path / "one", delta_spark, home)
+    checkpoint.run(0, user_of(1), user_of(1, first_name="Later"), b"junk", user_of(None))
+    checkpoint.run(1, user_of(2), offsets="second")
+    before = everything(home)
+    assert [len(before[name].rows) for name in sorted(before)] == [2, 2]
+    assert "'400000" in before["quarantine/stream/user"].rows[0]
+    checkpoint.run(1, user_of(2), offsets="second")
+    for wrong in (
+        lambda: checkpoint.run(1, user_of(2), user_of(3), offsets="of a copy that was put back"),
+        lambda: checkpoint.run(0, user_of(1), offsets="first"),
+        lambda: checkpoint.run(3, user_of(4), offsets="fourth"),
+        lambda: Checkpoint(tmp_path / "two", delta_spark, tmp_path / "other").run(1, user_of(1)),
+    ):
+        with pytest.raises(CheckpointUnfit, match="Put the other back too"):
+            wrong()
+    with pytest.raises(CheckpointExchanged, match="the query other"):
+        Checkpoint(tmp_path / "other", delta_spark, home, query="other").run(2, user_of(5))
+    assert everything(home) == before
+
+
+def test_a_table_that_stage_stream_feeds_is_refused_and_so_is_the_other_way_round(
+    delta_spark, tmp_path
+):
+    home = tmp_path / "home"
+    with Gateway(home, "--user-id", USER_ID) as gateway:
+        put(gateway.url, [("user", user_of(1)), ("geo", json.dumps(geo(1)).encode())])
+    Checkpoint(tmp_path / "geo", delta_spark, home, "geo").run(0, json.dumps(geo(2)).encode())
+    ran = pinlake_command("stream", "--once", "--home", home, check=False)
+    assert "stream geo is fed by the streaming query one" in ran.stderr
+    assert (ran.returncode, ask(home, "SELECT ind FROM user", "stream")) == (1, [{"ind": 1}])
+    with pytest.raises(CheckpointExchanged, match="the plans of stage stream"):
+        Checkpoint(tmp_path / "user", delta_spark, home, "user").run(0, user_of(2))
+    with pytest.raises(FreshRefused, match="a streaming query feeds stream/geo"):
+        pinlake.open(home).ask("SELECT * FROM geo", fresh=True)
+
+
+def test_records_that_are_none_of_the_tables_are_refused(delta_spark, tmp_path):
+    foreign = Checkpoint(tmp_path / "one", delta_spark, tmp_path / "home")
+    foreign.user = "payments"
+    with pytest.raises(SparkFailed, match="user takes nothing of stream 'payments'"):
+        foreign.run(0, user_of(1))
+    rate = delta_spark.readStream.format("rate").load()
+    with pytest.raises(RecordsUnfit, match="timestamp, value"):
+        pinlake.stream("user", rate, home=tmp_path / "home")
+    records = from_kinesis(delta_spark, "http://127.0.0.1:1", "payments")
+    with pytest.raises(TableMissing, match="pin, geo, user"):
+        pinlake.stream("payments", records, home=tmp_path / "home")
