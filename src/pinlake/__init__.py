@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     import os
     from typing import Any
 
-    from pyspark.sql import DataFrame
+    from pyspark.sql import DataFrame, SparkSession
     from pyspark.sql.streaming import StreamingQuery
 
     from pinlake.query.lake import OpenLake
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-__all__ = ["__version__", "clean", "load", "open", "stream"]
+__all__ = ["__version__", "clean", "load", "open", "stream", "stream_tables"]
 
 
 def open(  # noqa: A001 - `pinlake.open` reads like the built-in it is named after
@@ -85,10 +85,39 @@ def stream(
     from pathlib import Path
 
     from pinlake.home import open_home
-    from pinlake.stage.micro_batches import start
+    from pinlake.stage.micro_batches import Batches, table_of
+    from pinlake.stage.queries import triggered
+
+    opened, declared = open_home(None if home is None else Path(home), dataset, create=True)
+    batches = Batches(opened, declared, table_of(declared, table, opened), checkpoint or "")
+    return batches.start(records, trigger or triggered("", opened))
+
+
+def stream_tables(
+    spark: SparkSession,
+    table: str | None = None,
+    *,
+    source: Literal["", "kinesis", "kafka"] = "",
+    trigger: str = "",
+    home: str | os.PathLike[str] | None = None,
+    dataset: str | None = None,
+) -> StageReport:
+    """Run the queries of all tables (or one) side by side until they end, and say what was done.
+
+    The settings say where records are: ``streams`` (Kinesis), or ``topics`` (Kafka) with
+    stream.topics or the ``source`` "kafka". Each query does what ``stream`` does, from the oldest
+    record on, with a checkpoint of its own in the lake's ``checkpoints/``. ``trigger`` is
+    "availableNow", which ends once what was there is taken, or a period such as "10 seconds",
+    which does not end. One that fails stops the others. Raises SparkFailed with its reason,
+    SettingInvalid, TableMissing.
+    """
+    from pathlib import Path
+
+    from pinlake.home import open_home
+    from pinlake.stage.queries import run
 
     opened = open_home(None if home is None else Path(home), dataset, create=True)
-    return start(*opened, table, records, checkpoint=checkpoint or "", trigger=trigger)
+    return run(spark, *opened, table, source=source, trigger=trigger)
 
 
 def _once(

@@ -116,6 +116,12 @@ class SparkFailed(PinlakeError):
     reason: str
 
 
+class CatalogTaken(PinlakeError):
+    """{name} is a table at {found} already, and the lake's is at {wanted}: name another schema
+    by spark.catalog, or drop the table from the catalog (its files stay where it is external).
+    """
+
+
 class TopicUnknown(PinlakeError):
     """{kind} {name!r} does not exist; create it first or post a record to it."""
 

@@ -1,18 +1,26 @@
 """Streaming queries of Spark keep the stream tables that stage stream makes, over whatever stops them."""
 
 import json
+import os
+import random
 import shutil
+import signal
+import subprocess
+import sys
+import time
+from functools import partial
 
 import pytest
 
 import pinlake
 from asking import ask
 from cells import difference
-from harness.pipeline import USER_ID, Gateway, run_stages
+from harness.pipeline import USER_ID, Gateway, run_stages, wait_until
 from harness.pipeline import pinlake as pinlake_command
 from harness.spark_streams import (
     SHARED,
     everything_sent,
+    from_kafka,
     from_kinesis,
     put,
     stream_of,
@@ -31,6 +39,7 @@ from pinlake.stage.micro_batches import Batches
 from what_arrives import geo, pin, user
 
 pytestmark = [pytest.mark.spark, pytest.mark.slow]
+KILLS = 4
 SHARED_SENT = [
     ("pin-1", json.dumps(pin(90_001)).encode()),
     ("geo-1", json.dumps(geo(90_002)).encode()),
@@ -59,6 +68,34 @@ def query(spark, gateway, table, home, streams=None, **options):
     return pinlake.stream(table, records, home=home, processingTime="0 seconds")
 
 
+def of_table(held, table):
+    """Return the tables of one name."""
+    return {name: each for name, each in held.items() if name.endswith(f"/{table}")}
+
+
+def everything_geo(first, count):
+    """Return so many rows, of which every seventh is no row and every fifth a key that was."""
+    for ind in range(first, first + count):
+        yield b"junk" if ind % 7 == 0 else json.dumps(geo(ind - ind % 5 // 4)).encode()
+
+
+def has_more(folder, count):
+    return len(list(folder.glob("*.json"))) > count
+
+
+def produce(kafka, topic, values):
+    """Make a topic of two partitions, and send values to it, none of them at once."""
+    from confluent_kafka import Producer
+    from confluent_kafka.admin import NewTopic
+
+    admin = kafka.admin()
+    admin.create_topics([NewTopic(topic, 2, 1)])[topic].result(30)
+    producer = Producer({"bootstrap.servers": kafka.servers})
+    for number, value in enumerate(values):
+        producer.produce(topic, value, partition=number % 2)
+    assert producer.flush(30) == 0
+
+
 def finish(*queries):
     """Let queries take what there is, and stop them; raise what ended one."""
     for each in queries:
@@ -74,14 +111,11 @@ def test_queries_side_by_side_give_what_stage_stream_gives_and_go_on_from_their_
     home, tables = tmp_path / "home", ("pin", "geo", "user", "_unrouted")
     finish(*(query(delta_spark, filled, each, home, maxRecordsPerTrigger=150) for each in tables))
     put(filled.url, [("geo", json.dumps(geo(90_010)).encode()), ("geo", b"junk again")])
+    for left in (home / "lake/checkpoints/geo/commits").glob("*0*"):
+        left.unlink()  # as a kill leaves it after the table's commit: the batch is run again
     finish(query(delta_spark, filled, "geo", home))
     run_stages(filled.home, "stream")
     assert difference(with_offsets(everything(home)), everything(filled.home)) == []
-    before = everything(home)
-    for left in (home / "lake/checkpoints/geo/commits").glob("*1*"):
-        left.unlink()  # as a kill leaves it after the table's commit
-    finish(query(delta_spark, filled, "geo", home))
-    assert everything(home) == before
 
 
 def test_what_is_started_without_its_checkpoint_is_refused_and_says_what_to_do(
@@ -95,6 +129,48 @@ def test_what_is_started_without_its_checkpoint_is_refused_and_says_what_to_do(
     with pytest.raises(Exception, match=r"CheckpointExchanged: stream/user is fed by .* delete "):
         finish(lost)
     assert everything(home) == before
+
+
+def test_a_query_on_kafka_gives_what_stage_stream_gives_of_its_topic(delta_spark, kafka, tmp_path):
+    topic, sent = f"{USER_ID}.geo", everything_sent({}, 0)
+    values = [*(each for table, each in sent if table == "geo"), None, b"\xff"]
+    produce(kafka, topic, values)
+    home, twin = tmp_path / "home", tmp_path / "twin"
+    records = from_kafka(delta_spark, kafka.servers, topic)
+    pinlake.stream("geo", records, home=home, availableNow=True).awaitTermination()
+    run_stages(
+        twin, "stream", environment={"PINLAKE_TOPICS": kafka.url, "PINLAKE_STREAM_TOPICS": "true"}
+    )
+    assert difference(everything(home), everything(twin)) == []
+
+
+@pytest.mark.release
+@pytest.mark.timeout(900)
+def test_killed_in_the_middle_of_its_batches_it_loses_and_doubles_nothing(gateway, tmp_path):
+    home, rng = tmp_path / "home", random.Random(1)
+    plans = home / "lake/progress/stream/geo"
+    for kill in range(KILLS + 1):
+        put(gateway.url, [("geo", each) for each in everything_geo(100_000 + 500 * kill, 500)])
+        planned = len(list(plans.glob("*.json")))
+        process = subprocess.Popen(
+            [sys.executable, "-m", "spark_stream_process", gateway.url, str(home)],
+            env=os.environ | {"PYTHONPATH": "tests"},
+            start_new_session=True,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        if kill == KILLS:
+            assert process.wait(600) == 0
+            break
+        wait_until(partial(has_more, plans, planned), seconds=300, pause=0.02)
+        time.sleep(rng.uniform(0, 4))
+        assert process.poll() is None, "it was done before it was killed"
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    run_stages(gateway.home, "stream")
+    assert (
+        difference(with_offsets(everything(home)), of_table(everything(gateway.home), "geo")) == []
+    )
 
 
 class Checkpoint:

@@ -25,33 +25,6 @@ if TYPE_CHECKING:
     from pinlake.engine.spark.engine import SparkEngine
 
 
-def start(
-    home: Home,
-    dataset: Dataset,
-    table: str,
-    records: DataFrame,
-    *,
-    checkpoint: str = "",
-    trigger: Mapping[str, Any] = {},
-) -> StreamingQuery:
-    """Start the query that keeps a stream table of what arrives; ``pinlake.stream`` tells more."""
-    from pinlake.engine.spark import micro_batch
-
-    micro_batch.kind_of(records.columns)
-    if not records.isStreaming:
-        raise RecordsUnfit(found="what is read once: use spark.readStream")
-    place = checkpoint or f"{home.lake_url.rstrip('/')}/checkpoints/{table}"
-    batches = Batches(home, dataset, _table(dataset, table, home), place)
-    every = trigger or {"processingTime": f"{home.settings.stream.trigger_ms} milliseconds"}
-    return (
-        records.writeStream.queryName(f"pinlake stream {table}")
-        .foreachBatch(batches)
-        .option("checkpointLocation", place)
-        .trigger(**every)
-        .start()
-    )
-
-
 class Batches:
     """Commits the micro-batches of one query, batch b as number b + 1 of the table's plans.
 
@@ -60,11 +33,28 @@ class Batches:
     records for a batch that it runs again, so that a commit that is there is that of these.
     """
 
-    def __init__(self, home: Home, dataset: Dataset, table: Table, checkpoint: str) -> None:
+    def __init__(self, home: Home, dataset: Dataset, table: Table, checkpoint: str = "") -> None:
         self._home, self._dataset, self._table = home, dataset, table
-        self._checkpoint, self._query = checkpoint.rstrip("/"), ""
+        usual = f"{home.lake_url.rstrip('/')}/checkpoints/{table.name}"
+        self._checkpoint, self._query = (checkpoint or usual).rstrip("/"), ""
+        self.done: list[Work] = []
         self._engine: SparkEngine | None = None
         self._plans: Plans | None = None
+
+    def start(self, records: DataFrame, trigger: Mapping[str, Any]) -> StreamingQuery:
+        """Start the query; raise RecordsUnfit for what is no stream of records."""
+        from pinlake.engine.spark import micro_batch
+
+        micro_batch.kind_of(records.columns)
+        if not records.isStreaming:
+            raise RecordsUnfit(found="what is read once: use spark.readStream")
+        return (
+            records.writeStream.queryName(f"pinlake stream {self._table.name}")
+            .foreachBatch(self)
+            .option("checkpointLocation", self._checkpoint)
+            .trigger(**trigger)
+            .start()
+        )
 
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"_engine": None, "_plans": None}  # Connect sends it to the server
@@ -79,7 +69,9 @@ class Batches:
         with plans.claim():
             self._plan(plans, frame.sparkSession, batch)
             step = Step("stream", self._table, batch + 1, MicroBatch(frame, self._dataset))
-            self._tell(work_of(engine.run(step)))
+            work = work_of(engine.run(step))
+        self.done.append(work)
+        self._tell(work)
 
     def _opened(self, spark: SparkSession) -> tuple[Plans, SparkEngine]:
         if self._plans is None or self._engine is None:
@@ -89,7 +81,13 @@ class Batches:
             lake = open_lake(self._home)
             check_settled(lake)
             self._plans = Plans(lake, "stream", self._table.name)
-            self._engine = SparkEngine(lake, None, self._dataset.functions_sql, taken(spark))
+            self._engine = SparkEngine(
+                lake,
+                None,
+                self._dataset.functions_sql,
+                taken(spark),
+                self._home.settings.spark.catalog,
+            )
             self._query = json.loads(_text(spark, f"{self._checkpoint}/metadata"))["id"]
         return self._plans, self._engine
 
@@ -145,7 +143,8 @@ class Batches:
         )
 
 
-def _table(dataset: Dataset, name: str, home: Home) -> Table:
+def table_of(dataset: Dataset, name: str, home: Home) -> Table:
+    """Return what a query of a name feeds; raise TableMissing."""
     if name == UNROUTED:
         return Table(name=UNROUTED)
     if name not in dataset.tables:

@@ -160,7 +160,9 @@ def _engine(
         from pinlake.engine.spark.engine import SparkEngine
         from pinlake.engine.spark.session import opened
 
-        return SparkEngine(lake, log, dataset.functions_sql, opened(settings.spark))
+        return SparkEngine(
+            lake, log, dataset.functions_sql, opened(settings.spark), settings.spark.catalog
+        )
     from pinlake.engine.duckdb import DuckdbEngine
 
     engine = DuckdbEngine(lake, log, dataset.functions_sql)

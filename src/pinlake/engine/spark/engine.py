@@ -27,6 +27,7 @@ from pinlake.engine.quarantine import Rejected
 from pinlake.engine.records import Decoded
 from pinlake.engine.running import StepEngine, counts, planned
 from pinlake.engine.spark import cleaning, failures, files, micro_batch, objects
+from pinlake.engine.spark.catalog import Catalog
 from pinlake.engine.spark.cleaning import Wording
 from pinlake.engine.spark.kafka import KafkaSource
 from pinlake.engine.spark.session import Opened
@@ -61,11 +62,17 @@ class SparkEngine(StepEngine):
     """
 
     def __init__(
-        self, lake: Lake, log: LogReader | None, functions_sql: str, session: Opened
+        self,
+        lake: Lake,
+        log: LogReader | None,
+        functions_sql: str,
+        session: Opened,
+        catalog: str = "",
     ) -> None:
         super().__init__(lake, functions_sql)
         self.log, self._session = log, session
         self._kafka = KafkaSource(log)
+        self._catalog = Catalog(catalog, lake.url)
         self._duckdb: DuckDBPyConnection | None = None
         self._wording: Wording | None = None
 
@@ -78,7 +85,10 @@ class SparkEngine(StepEngine):
         """Run one step to its commit, or find it done; SparkFailed where Spark could not."""
         try:
             with failures.told():
-                return super().run(step)
+                outcome = super().run(step)
+                if tables.head(self.lake, step.output) is not None:
+                    self._catalog.register(self.spark, step.output)
+                return outcome
         except SparkFailed:
             self._renew()
             raise
