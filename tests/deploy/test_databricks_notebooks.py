@@ -1,17 +1,13 @@
 """The notebooks run by local Spark: the batch, the streams of a Kinesis and a Kafka, the pandas API."""
 
-import json
-
 import pytest
 
-from asking import ask
 from cells import difference
 from harness import notebook_cells
 from harness.pipeline import USER_ID, Gateway, run_stages
 from harness.spark_streams import everything_sent, put
 from lakehouse_rows import everything
 from pinlake import dataset
-from pinlake.errors import CatalogTaken
 
 pytestmark = [pytest.mark.spark, pytest.mark.slow]
 DATASET = dataset.load("pinterest")

@@ -1,5 +1,6 @@
 """Streaming queries of Spark keep the stream tables that stage stream makes, over whatever stops them."""
 
+import contextlib
 import json
 import os
 import random
@@ -79,8 +80,27 @@ def everything_geo(first, count):
         yield b"junk" if ind % 7 == 0 else json.dumps(geo(ind - ind % 5 // 4)).encode()
 
 
-def has_more(folder, count):
-    return len(list(folder.glob("*.json"))) > count
+def has_more(folder, count, process):
+    return len(list(folder.glob("*.json"))) > count or process.poll() is not None
+
+
+@contextlib.contextmanager
+def of_its_own(url, home):
+    """Give the query of one table as a process, which is killed at the end, Java too."""
+    paths = os.pathsep.join(["tests", os.environ.get("PYTHONPATH", "")])
+    process = subprocess.Popen(
+        [sys.executable, "-m", "spark_stream_process", url, str(home)],
+        env=os.environ | {"PYTHONPATH": paths},
+        start_new_session=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        yield process
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
 
 
 def produce(kafka, topic, values):
@@ -145,28 +165,18 @@ def test_a_query_on_kafka_gives_what_stage_stream_gives_of_its_topic(delta_spark
 
 
 @pytest.mark.release
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1500)
 def test_killed_in_the_middle_of_its_batches_it_loses_and_doubles_nothing(gateway, tmp_path):
     home, rng = tmp_path / "home", random.Random(1)
     plans = home / "lake/progress/stream/geo"
-    for kill in range(KILLS + 1):
+    for kill in range(KILLS):
         put(gateway.url, [("geo", each) for each in everything_geo(100_000 + 500 * kill, 500)])
-        planned = len(list(plans.glob("*.json")))
-        process = subprocess.Popen(
-            [sys.executable, "-m", "spark_stream_process", gateway.url, str(home)],
-            env=os.environ | {"PYTHONPATH": "tests"},
-            start_new_session=True,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        if kill == KILLS:
-            assert process.wait(600) == 0
-            break
-        wait_until(partial(has_more, plans, planned), seconds=300, pause=0.02)
-        time.sleep(rng.uniform(0, 4))
-        assert process.poll() is None, "it was done before it was killed"
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+        with of_its_own(gateway.url, home) as process:
+            wait_until(partial(has_more, plans, kill, process), seconds=400, pause=0.02)
+            time.sleep(rng.uniform(0, 3))
+            assert process.poll() is None, "it was done before it was killed"
+    with of_its_own(gateway.url, home) as process:
+        assert process.wait(600) == 0
     run_stages(gateway.home, "stream")
     assert (
         difference(with_offsets(everything(home)), of_table(everything(gateway.home), "geo")) == []

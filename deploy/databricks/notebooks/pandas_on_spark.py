@@ -7,8 +7,9 @@
 
 # COMMAND ----------
 
-import pinlake
 import pyspark.pandas as ps
+
+import pinlake
 
 ps.set_option("compute.fail_on_ansi_mode", False)
 with pinlake.open() as lake:
