@@ -1,13 +1,22 @@
 """The notebooks run by local Spark: the batch, the streams of a Kinesis and a Kafka, the pandas API."""
 
-import pytest
+import base64
+import json
+import shutil
+from uuid import uuid4
 
+import pytest
+import requests
+
+from asking import ask
 from cells import difference
 from harness import notebook_cells
 from harness.pipeline import USER_ID, Gateway, run_stages
 from harness.spark_streams import everything_sent, put
 from lakehouse_rows import everything
-from pinlake import dataset
+from pinlake import dataset, settings
+from pinlake.engine.spark.catalog import Catalog
+from pinlake.errors import CatalogTaken, SettingInvalid
 
 pytestmark = [pytest.mark.spark, pytest.mark.slow]
 DATASET = dataset.load("pinterest")
@@ -18,7 +27,22 @@ def gateway(tmp_path_factory, real_rows):
     """A gateway whose topics (sunk) and streams hold everything that arrives."""
     with Gateway(tmp_path_factory.mktemp("notebooks") / "home", "--user-id", USER_ID) as gateway:
         put(gateway.url, everything_sent(real_rows, 25))
+        for table, content in everything_sent(real_rows, 25):
+            post(gateway.url, table, content)
+        run_stages(gateway.home, "sink")
         yield gateway
+
+
+def post(url, table, content):
+    """Send any bytes to a table's topic."""
+    records = {"records": [{"value": base64.b64encode(content).decode()}]}
+    answer = requests.post(
+        f"{url}/topics/{USER_ID}.{table}",
+        headers={"Content-Type": "application/vnd.kafka.binary.v2+json"},
+        data=json.dumps(records),
+        timeout=30,
+    )
+    assert answer.status_code == 200, answer.text
 
 
 @pytest.fixture
@@ -50,3 +74,52 @@ def test_the_stream_notebook_takes_what_a_kinesis_holds_and_ends(cluster, gatewa
     streams = {name: each for name, each in expected.items() if name.startswith("stream/")}
     assert difference({name: found[name] for name in streams}, streams) == []
     assert "stream: 0 rows in 0 commits" in cluster("stream", table="geo").text
+
+
+def test_the_batch_notebooks_give_the_tables_of_the_embedded_engine_and_register_them(
+    cluster, gateway, delta_spark, tmp_path
+):
+    shutil.copytree(gateway.home / "lake/topics", tmp_path / "home/lake/topics")
+    twin = shutil.copytree(tmp_path / "home", tmp_path / "twin")
+    schema = f"lake_{uuid4().hex[:8]}"
+    cluster("load", {"PINLAKE_SPARK_CATALOG": f"spark_catalog.{schema}"})
+    said = [cluster(f"clean_{name}").text for name in DATASET.tables]
+    assert all("clean: " in each for each in said)
+    assert "clean: 0 rows" in cluster("clean", table="pin").text
+    run_stages(twin, "load", "clean")
+    assert difference(everything(tmp_path / "home"), everything(twin)) == []
+    answers = cluster("questions")
+    assert len(answers.frames) == len(DATASET.questions)
+    for question, frame in zip(DATASET.questions, answers.frames, strict=True):
+        assert len(frame) == len(ask(twin, question)), question
+    for name in DATASET.tables:
+        [(count,)] = delta_spark.sql(f"SELECT count(*) FROM {schema}.clean_{name}").collect()
+        assert count == len(everything(twin)[f"clean/{name}"].rows)
+    counts = pandas_counts(cluster)
+    mount = {"PINLAKE_SPARK_CATALOG": str(tmp_path / "home/lake")}
+    assert pandas_counts(cluster, mount) == pandas_counts(cluster, {"PINLAKE_SPARK_CATALOG": ""})
+    assert [count for count, _ in counts] == [count for count, _ in pandas_counts(cluster)]
+
+
+def pandas_counts(cluster, environment=None):
+    """Return how many rows the pandas API counts of each table, and how often each is NULL."""
+    shown = cluster("pandas_on_spark", environment)
+    rows = [line.split()[1] for line in shown.text.splitlines() if " rows of " in line]
+    nulls = [{each["column"]: each["nulls"] for each in f.collect()} for f in shown.frames]
+    return list(zip(rows, nulls, strict=True))
+
+
+def test_a_name_that_is_another_table_is_refused(delta_spark, tmp_path):
+    url, schema = (tmp_path / "lake").as_uri(), f"lake_{uuid4().hex[:8]}"
+    for place in ("one", "two"):
+        delta_spark.range(1).write.format("delta").save(f"{url}/{place}/clean/pin")
+    Catalog(schema, f"{url}/one").register(delta_spark, "clean/pin")
+    Catalog(schema, f"{url}/one").register(delta_spark, "clean/pin")
+    with pytest.raises(CatalogTaken, match=r"name another schema by spark\.catalog"):
+        Catalog(schema, f"{url}/two").register(delta_spark, "clean/pin")
+
+
+@pytest.mark.parametrize("catalog", ["main pinlake", "a.b.c", "s3://bucket/x", "/", "mnt/pin lake"])
+def test_a_catalog_that_is_none_of_the_three_forms_is_refused_with_all_of_them(catalog, tmp_path):
+    with pytest.raises(SettingInvalid, match=r"tables by path, .*main\.pinlake, .*/mnt/pinlake"):
+        settings.read(environment={"PINLAKE_SPARK_CATALOG": catalog}, folder=tmp_path)

@@ -8,6 +8,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+import yaml
 
 ROOT = Path(__file__).parents[2]
 
@@ -32,18 +33,48 @@ def test_the_wheel_holds_every_file_of_the_package_and_nothing_else(wheel):
     assert {".py", ".sql", ".toml"} <= suffixes
 
 
-@pytest.mark.slow
-def test_the_installed_wheel_runs_the_demo(wheel, tmp_path):
-    venv.create(tmp_path / "venv", with_pip=True)
-    python = tmp_path / "venv" / "bin" / "python"
+@pytest.fixture(scope="module")
+def python(wheel, tmp_path_factory):
+    """The Python of an environment in which nothing but the wheel was installed."""
+    folder = tmp_path_factory.mktemp("empty") / "venv"
+    venv.create(folder, with_pip=True)
+    python = folder / "bin" / "python"
     pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     _run(*pip, "--require-hashes", "-r", ROOT / "requirements" / "run.txt")
     _run(*pip, "--no-deps", wheel)
-    done = _run(
-        tmp_path / "venv" / "bin" / "pinlake", "demo", "--posts", "20", cwd=tmp_path, timeout=240
-    )
+    return python
+
+
+@pytest.mark.slow
+def test_the_installed_wheel_runs_the_demo_and_each_wheel_task_of_the_bundle(python, tmp_path):
+    pinlake = python.with_name("pinlake")
+    done = _run(pinlake, "demo", "--posts", "20", cwd=tmp_path, timeout=240)
     assert "most_popular_category_by_year" in done.stdout
     assert (tmp_path / ".pinlake" / "report.html").stat().st_size > 10_000
+    tasks = list(wheel_tasks())
+    assert [task["parameters"] for task in tasks] == [["maintain"], ["quality"]]
+    for task in tasks:
+        names = task["package_name"], task["entry_point"], *task["parameters"]
+        called = _run(python, "-c", AS_DATABRICKS_CALLS, *names, cwd=tmp_path)
+        assert called.stdout.endswith("it returned\n")
+
+
+AS_DATABRICKS_CALLS = """
+import sys
+from importlib.metadata import distribution
+package, name, *sys.argv[1:] = sys.argv[1:]
+entry, = (each for each in distribution(package).entry_points if each.name == name)
+entry.load()()
+print("it returned")
+"""
+
+
+def wheel_tasks():
+    for path in sorted((ROOT / "deploy" / "databricks" / "resources").glob("*.yml")):
+        for job in yaml.safe_load(path.read_text())["resources"].get("jobs", {}).values():
+            for task in job["tasks"]:
+                if "python_wheel_task" in task:
+                    yield task["python_wheel_task"]
 
 
 def _run(*arguments, cwd=None, timeout=240):

@@ -2,9 +2,9 @@
 # MAGIC %md
 # MAGIC # Stream
 # MAGIC
-# MAGIC Records of Kinesis, or of Kafka, become rows of the stream tables as they arrive: a query and
-# MAGIC a checkpoint a table, side by side, each record once. `availableNow` takes what is there and
-# MAGIC ends; a period, such as `10 seconds`, goes on until the run is stopped.
+# MAGIC Records of Kinesis, or of Kafka, become rows of the stream tables as they arrive: a query
+# MAGIC and a checkpoint a table, side by side, each record once. `availableNow` takes what is
+# MAGIC there and ends; a period, such as `10 seconds`, goes on until the run is stopped.
 
 # COMMAND ----------
 
