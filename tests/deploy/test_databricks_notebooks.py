@@ -47,15 +47,15 @@ def post(url, table, content):
 
 @pytest.fixture
 def cluster(delta_spark, tmp_path, monkeypatch):
-    """Set what a cluster's environment sets, and run notebooks on it."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("PINLAKE_ENGINE", "spark")
-    monkeypatch.setenv("PINLAKE_HOME", str(tmp_path / "home"))
+    """Run notebooks with what a cluster's environment sets."""
+    home = {"PINLAKE_ENGINE": "spark", "PINLAKE_HOME": str(tmp_path / "home")}
+    home["PYARROW_IGNORE_TIMEZONE"] = "1"  # pyspark.pandas asks for it
 
     def run(name, environment=None, **widgets):
-        for variable, value in (environment or {}).items():
-            monkeypatch.setenv(variable, value)
-        return notebook_cells.run(name, delta_spark, **widgets)
+        with monkeypatch.context() as patched:
+            for variable, value in {**home, **(environment or {})}.items():
+                patched.setenv(variable, value)
+            return notebook_cells.run(name, delta_spark, **widgets)
 
     return run
 
@@ -73,7 +73,7 @@ def test_the_stream_notebook_takes_what_a_kinesis_holds_and_ends(cluster, gatewa
     found, expected = everything(tmp_path / "home"), everything(gateway.home)
     streams = {name: each for name, each in expected.items() if name.startswith("stream/")}
     assert difference({name: found[name] for name in streams}, streams) == []
-    assert "stream: 0 rows in 0 commits" in cluster("stream", table="geo").text
+    assert "stream: 0 rows in 0 commits" in cluster("stream", environment, table="geo").text
 
 
 def test_the_batch_notebooks_give_the_tables_of_the_embedded_engine_and_register_them(
@@ -81,27 +81,28 @@ def test_the_batch_notebooks_give_the_tables_of_the_embedded_engine_and_register
 ):
     shutil.copytree(gateway.home / "lake/topics", tmp_path / "home/lake/topics")
     twin = shutil.copytree(tmp_path / "home", tmp_path / "twin")
-    schema = f"lake_{uuid4().hex[:8]}"
-    cluster("load", {"PINLAKE_SPARK_CATALOG": f"spark_catalog.{schema}"})
-    said = [cluster(f"clean_{name}").text for name in DATASET.tables]
-    assert all("clean: " in each for each in said)
-    assert "clean: 0 rows" in cluster("clean", table="pin").text
     run_stages(twin, "load", "clean")
-    assert difference(everything(tmp_path / "home"), everything(twin)) == []
-    answers = cluster("questions")
+    schema = f"lake_{uuid4().hex[:8]}"
+    unity = {"PINLAKE_SPARK_CATALOG": f"spark_catalog.{schema}"}
+    cluster("load", unity)
+    said = [cluster(f"clean_{name}", unity).text for name in DATASET.tables]
+    assert all("clean: " in each for each in said)
+    assert "clean: 0 rows" in cluster("clean", unity, table="pin").text
+    expected = everything(twin)
+    assert difference(everything(tmp_path / "home"), expected) == []
+    answers = cluster("questions", unity)
     assert len(answers.frames) == len(DATASET.questions)
     for question, frame in zip(DATASET.questions, answers.frames, strict=True):
         assert len(frame) == len(ask(twin, question)), question
     for name in DATASET.tables:
         [(count,)] = delta_spark.sql(f"SELECT count(*) FROM {schema}.clean_{name}").collect()
-        assert count == len(everything(twin)[f"clean/{name}"].rows)
-    counts = pandas_counts(cluster)
+        assert count == len(expected[f"clean/{name}"].rows)
     mount = {"PINLAKE_SPARK_CATALOG": str(tmp_path / "home/lake")}
-    assert pandas_counts(cluster, mount) == pandas_counts(cluster, {"PINLAKE_SPARK_CATALOG": ""})
-    assert [count for count, _ in counts] == [count for count, _ in pandas_counts(cluster)]
+    assert pandas_counts(cluster, unity) == pandas_counts(cluster, mount)
+    assert pandas_counts(cluster, {}) == pandas_counts(cluster, mount)
 
 
-def pandas_counts(cluster, environment=None):
+def pandas_counts(cluster, environment):
     """Return how many rows the pandas API counts of each table, and how often each is NULL."""
     shown = cluster("pandas_on_spark", environment)
     rows = [line.split()[1] for line in shown.text.splitlines() if " rows of " in line]
