@@ -3,6 +3,7 @@
 import importlib.util
 import os
 import runpy
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -27,7 +28,7 @@ name: pinlake
 storage: {folder}/storage
 libraries:
   - glob:
-      include: {file}
+      include: pipeline/**
 """
 
 
@@ -90,7 +91,8 @@ def test_it_runs_on_open_source_spark_and_equals_the_cleaned_tables_and_answers(
 
 def run_pipeline(folder, lake_url):
     """Run the pipeline into a warehouse in a folder, with Delta's jars."""
-    (folder / "spark-pipeline.yml").write_text(SPEC.format(folder=folder.as_uri(), file=FILE))
+    (folder / "spark-pipeline.yml").write_text(SPEC.format(folder=folder.as_uri()))
+    shutil.copytree(FILE.parent, folder / "pipeline")  # it takes relative names alone
     (folder / "conf").mkdir()
     configuration = spark_session.LOCAL | spark_session.WITH_DELTA | spark_session._of_version()
     configuration["spark.sql.warehouse.dir"] = (folder / "warehouse").as_uri()
