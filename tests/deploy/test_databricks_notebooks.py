@@ -76,6 +76,7 @@ def test_the_stream_notebook_takes_what_a_kinesis_holds_and_ends(cluster, gatewa
     assert "stream: 0 rows in 0 commits" in cluster("stream", environment, table="geo").text
 
 
+@pytest.mark.filterwarnings("default")  # pyspark.pandas gives advice by warnings
 def test_the_batch_notebooks_give_the_tables_of_the_embedded_engine_and_register_them(
     cluster, gateway, delta_spark, tmp_path
 ):
