@@ -12,7 +12,7 @@ from asking import ask
 from cells import difference
 from harness import notebook_cells
 from harness.pipeline import USER_ID, Gateway, run_stages
-from harness.spark_streams import everything_sent, put
+from harness.spark_streams import everything_sent, kinesis_at, put
 from lakehouse_rows import everything
 from pinlake import dataset, settings
 from pinlake.engine.spark.catalog import Catalog
@@ -62,18 +62,11 @@ def cluster(delta_spark, tmp_path, monkeypatch):
 
 def test_the_stream_notebook_takes_what_a_kinesis_holds_and_ends(cluster, gateway, tmp_path):
     run_stages(gateway.home, "stream")
-    environment = {
-        "PINLAKE_STREAMS": "kinesis://us-east-1",
-        "PINLAKE_KINESIS_ENDPOINT": gateway.url,
-        "PINLAKE_KINESIS_ACCESS_KEY": "any",
-        "PINLAKE_KINESIS_SECRET_KEY": "any",
-    }
-    shown = cluster("stream", environment)
+    shown = cluster("stream", kinesis_at(gateway.url))
     assert "stream: " in shown.text
     found, expected = everything(tmp_path / "home"), everything(gateway.home)
     streams = {name: each for name, each in expected.items() if name.startswith("stream/")}
     assert difference({name: found[name] for name in streams}, streams) == []
-    assert "stream: 0 rows in 0 commits" in cluster("stream", environment, table="geo").text
 
 
 @pytest.mark.filterwarnings("default")  # pyspark.pandas gives advice by warnings
@@ -98,9 +91,14 @@ def test_the_batch_notebooks_give_the_tables_of_the_embedded_engine_and_register
     for name in DATASET.tables:
         [(count,)] = delta_spark.sql(f"SELECT count(*) FROM {schema}.clean_{name}").collect()
         assert count == len(expected[f"clean/{name}"].rows)
+    with pytest.raises(CatalogTaken, match=r"name another schema by spark\.catalog"):
+        Catalog(schema, (twin / "lake").as_uri()).register(delta_spark, "clean/pin")
     mount = {"PINLAKE_SPARK_CATALOG": str(tmp_path / "home/lake")}
-    assert pandas_counts(cluster, unity) == pandas_counts(cluster, mount)
-    assert pandas_counts(cluster, {}) == pandas_counts(cluster, mount)
+    by_name, by_mount, by_path = (pandas_counts(cluster, each) for each in (unity, mount, {}))
+    assert by_name == by_mount == by_path
+    assert [count for count, _ in by_path] == [
+        str(len(expected[f"clean/{name}"].rows)) for name in DATASET.tables
+    ]
 
 
 def pandas_counts(cluster, environment):
@@ -109,16 +107,6 @@ def pandas_counts(cluster, environment):
     rows = [line.split()[1] for line in shown.text.splitlines() if " rows of " in line]
     nulls = [{each["column"]: each["nulls"] for each in f.collect()} for f in shown.frames]
     return list(zip(rows, nulls, strict=True))
-
-
-def test_a_name_that_is_another_table_is_refused(delta_spark, tmp_path):
-    url, schema = (tmp_path / "lake").as_uri(), f"lake_{uuid4().hex[:8]}"
-    for place in ("one", "two"):
-        delta_spark.range(1).write.format("delta").save(f"{url}/{place}/clean/pin")
-    Catalog(schema, f"{url}/one").register(delta_spark, "clean/pin")
-    Catalog(schema, f"{url}/one").register(delta_spark, "clean/pin")
-    with pytest.raises(CatalogTaken, match=r"name another schema by spark\.catalog"):
-        Catalog(schema, f"{url}/two").register(delta_spark, "clean/pin")
 
 
 @pytest.mark.parametrize("catalog", ["main pinlake", "a.b.c", "s3://bucket/x", "/", "mnt/pin lake"])

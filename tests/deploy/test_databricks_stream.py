@@ -16,13 +16,14 @@ import pytest
 import pinlake
 from asking import ask
 from cells import difference
+from harness import notebook_cells
 from harness.pipeline import USER_ID, Gateway, run_stages, wait_until
 from harness.pipeline import pinlake as pinlake_command
 from harness.spark_streams import (
     SHARED,
     everything_sent,
-    from_kafka,
     from_kinesis,
+    kinesis_at,
     put,
     stream_of,
     with_offsets,
@@ -33,6 +34,7 @@ from pinlake.errors import (
     CheckpointUnfit,
     FreshRefused,
     RecordsUnfit,
+    SettingInvalid,
     SparkFailed,
     TableMissing,
 )
@@ -128,39 +130,46 @@ def finish(*queries):
 def test_queries_side_by_side_give_what_stage_stream_gives_and_go_on_from_their_checkpoints(
     delta_spark, filled, tmp_path
 ):
-    home, tables = tmp_path / "home", ("pin", "geo", "user", "_unrouted")
+    home, tables = tmp_path / "home", ("pin", "geo", "_unrouted")
     finish(*(query(delta_spark, filled, each, home, maxRecordsPerTrigger=150) for each in tables))
     put(filled.url, [("geo", json.dumps(geo(90_010)).encode()), ("geo", b"junk again")])
     for left in (home / "lake/checkpoints/geo/commits").glob("*0*"):
         left.unlink()  # as a kill leaves it after the table's commit: the batch is run again
     finish(query(delta_spark, filled, "geo", home))
     run_stages(filled.home, "stream")
-    assert difference(with_offsets(everything(home)), everything(filled.home)) == []
+    expected = {name: each for name, each in everything(filled.home).items() if "user" not in name}
+    assert difference(with_offsets(everything(home)), expected) == []
 
 
-def test_what_is_started_without_its_checkpoint_is_refused_and_says_what_to_do(
-    delta_spark, filled, tmp_path
+def test_what_is_started_without_its_checkpoint_stops_all_and_says_what_to_do(
+    delta_spark, filled, tmp_path, monkeypatch
 ):
     home = tmp_path / "home"
-    finish(query(delta_spark, filled, "user", home, [stream_of("user")]))
+    for name, value in kinesis_at(filled.url).items():
+        monkeypatch.setenv(name, value)
+    done = pinlake.stream_tables(delta_spark, "user", trigger="availableNow", home=home)
     before = everything(home)
+    assert done.rows == len(before["stream/user"].rows) > 0
     shutil.rmtree(home / "lake/checkpoints")
-    lost = query(delta_spark, filled, "user", home, [stream_of("user")])
-    with pytest.raises(Exception, match=r"CheckpointExchanged: stream/user is fed by .* delete "):
-        finish(lost)
-    assert everything(home) == before
+    with pytest.raises(
+        SparkFailed, match=r"stream user: CheckpointExchanged: stream/user is fed by .* delete "
+    ):
+        pinlake.stream_tables(delta_spark, trigger="10 seconds", home=home)
+    assert everything(home)["stream/user"] == before["stream/user"]
+    assert not delta_spark.streams.active
 
 
-def test_a_query_on_kafka_gives_what_stage_stream_gives_of_its_topic(delta_spark, kafka, tmp_path):
+def test_the_stream_notebook_on_kafka_gives_what_stage_stream_gives_of_its_topic(
+    delta_spark, kafka, tmp_path, monkeypatch
+):
     topic, sent = f"{USER_ID}.geo", everything_sent({}, 0)
     values = [*(each for table, each in sent if table == "geo"), None, b"\xff"]
     produce(kafka, topic, values)
     home, twin = tmp_path / "home", tmp_path / "twin"
-    records = from_kafka(delta_spark, kafka.servers, topic)
-    pinlake.stream("geo", records, home=home, availableNow=True).awaitTermination()
-    run_stages(
-        twin, "stream", environment={"PINLAKE_TOPICS": kafka.url, "PINLAKE_STREAM_TOPICS": "true"}
-    )
+    monkeypatch.setenv("PINLAKE_TOPICS", kafka.url)
+    run_stages(twin, "stream", environment={"PINLAKE_STREAM_TOPICS": "true"})
+    monkeypatch.setenv("PINLAKE_HOME", str(home))
+    assert "stream: " in notebook_cells.run("stream", delta_spark, source="kafka").text
     assert difference(everything(home), everything(twin)) == []
 
 
@@ -256,6 +265,8 @@ def test_records_that_are_none_of_the_tables_are_refused(delta_spark, tmp_path):
     foreign.user = "payments"
     with pytest.raises(SparkFailed, match="user takes nothing of stream 'payments'"):
         foreign.run(0, user_of(1))
+    with pytest.raises(SettingInvalid, match=r"streams of Kinesis .* or topics of Kafka"):
+        pinlake.stream_tables(delta_spark, home=tmp_path / "home")
     rate = delta_spark.readStream.format("rate").load()
     with pytest.raises(RecordsUnfit, match="timestamp, value"):
         pinlake.stream("user", rate, home=tmp_path / "home")

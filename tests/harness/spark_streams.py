@@ -29,10 +29,14 @@ def from_kinesis(spark, url, *streams, **options):
     return reader.option("streamName", ",".join(streams)).options(**given).load()
 
 
-def from_kafka(spark, servers, topic, **options):
-    """Return what a broker holds of a topic from the oldest record on."""
-    reader = spark.readStream.format("kafka").option("kafka.bootstrap.servers", servers)
-    return reader.options(subscribe=topic, startingOffsets="earliest", **options).load()
+def kinesis_at(url):
+    """Return the variables that have a pinlake read the streams of a gateway as a real Kinesis."""
+    return {
+        "PINLAKE_STREAMS": "kinesis://us-east-1",
+        "PINLAKE_KINESIS_ENDPOINT": url,
+        "PINLAKE_KINESIS_ACCESS_KEY": "any",
+        "PINLAKE_KINESIS_SECRET_KEY": "any",
+    }
 
 
 def everything_sent(real_rows, count):
