@@ -1,4 +1,4 @@
-"""The notebooks run by local Spark: the batch, the streams of a Kinesis and a Kafka, the pandas API."""
+"""The notebooks of the batch run by local Spark, with the tables where each setting has them."""
 
 import base64
 import json
@@ -12,7 +12,7 @@ from asking import ask
 from cells import difference
 from harness import notebook_cells
 from harness.pipeline import USER_ID, Gateway, run_stages
-from harness.spark_streams import everything_sent, kinesis_at, put
+from harness.spark_streams import everything_sent
 from lakehouse_rows import everything
 from pinlake import dataset, settings
 from pinlake.engine.spark.catalog import Catalog
@@ -24,9 +24,8 @@ DATASET = dataset.load("pinterest")
 
 @pytest.fixture(scope="module")
 def gateway(tmp_path_factory, real_rows):
-    """A gateway whose topics (sunk) and streams hold everything that arrives."""
+    """A gateway whose topics hold everything that arrives, up to the sink's objects."""
     with Gateway(tmp_path_factory.mktemp("notebooks") / "home", "--user-id", USER_ID) as gateway:
-        put(gateway.url, everything_sent(real_rows, 25))
         for table, content in everything_sent(real_rows, 25):
             post(gateway.url, table, content)
         run_stages(gateway.home, "sink")
@@ -58,15 +57,6 @@ def cluster(delta_spark, tmp_path, monkeypatch):
             return notebook_cells.run(name, delta_spark, **widgets)
 
     return run
-
-
-def test_the_stream_notebook_takes_what_a_kinesis_holds_and_ends(cluster, gateway, tmp_path):
-    run_stages(gateway.home, "stream")
-    shown = cluster("stream", kinesis_at(gateway.url))
-    assert "stream: " in shown.text
-    found, expected = everything(tmp_path / "home"), everything(gateway.home)
-    streams = {name: each for name, each in expected.items() if name.startswith("stream/")}
-    assert difference({name: found[name] for name in streams}, streams) == []
 
 
 @pytest.mark.filterwarnings("default")  # pyspark.pandas gives advice by warnings

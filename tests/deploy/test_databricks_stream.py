@@ -65,10 +65,14 @@ def filled(gateway, real_rows):
     return gateway
 
 
-def query(spark, gateway, table, home, streams=None, **options):
-    names = streams or [SHARED, *([stream_of(table)] if table != "_unrouted" else [])]
-    records = from_kinesis(spark, gateway.url, *names, **options)
+def query(spark, gateway, table, home):
+    records = from_kinesis(spark, gateway.url, SHARED, stream_of(table))
     return pinlake.stream(table, records, home=home, processingTime="0 seconds")
+
+
+def set_all(monkeypatch, variables):
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
 
 
 def of_table(held, table):
@@ -127,26 +131,27 @@ def finish(*queries):
             each.stop()
 
 
-def test_queries_side_by_side_give_what_stage_stream_gives_and_go_on_from_their_checkpoints(
-    delta_spark, filled, tmp_path
+def test_the_stream_notebook_gives_what_stage_stream_gives_and_a_query_goes_on_from_there(
+    delta_spark, filled, tmp_path, monkeypatch
 ):
-    home, tables = tmp_path / "home", ("pin", "geo", "_unrouted")
-    finish(*(query(delta_spark, filled, each, home, maxRecordsPerTrigger=150) for each in tables))
+    home = tmp_path / "home"
+    set_all(monkeypatch, kinesis_at(filled.url) | {"PINLAKE_HOME": str(home)})
+    assert "stream: " in notebook_cells.run("stream", delta_spark).text
     put(filled.url, [("geo", json.dumps(geo(90_010)).encode()), ("geo", b"junk again")])
     for left in (home / "lake/checkpoints/geo/commits").glob("*0*"):
         left.unlink()  # as a kill leaves it after the table's commit: the batch is run again
     finish(query(delta_spark, filled, "geo", home))
+    monkeypatch.undo()
     run_stages(filled.home, "stream")
-    expected = {name: each for name, each in everything(filled.home).items() if "user" not in name}
-    assert difference(with_offsets(everything(home)), expected) == []
+    assert difference(with_offsets(everything(home)), everything(filled.home)) == []
 
 
 def test_what_is_started_without_its_checkpoint_stops_all_and_says_what_to_do(
     delta_spark, filled, tmp_path, monkeypatch
 ):
     home = tmp_path / "home"
-    for name, value in kinesis_at(filled.url).items():
-        monkeypatch.setenv(name, value)
+    set_all(monkeypatch, kinesis_at(filled.url))
+    monkeypatch.setenv("PINLAKE_KINESIS_ONLY", "streaming-*-user,streaming-*-geo")
     done = pinlake.stream_tables(delta_spark, "user", trigger="availableNow", home=home)
     before = everything(home)
     assert done.rows == len(before["stream/user"].rows) > 0
