@@ -210,10 +210,12 @@ def test_a_task_that_is_marked_failed_while_it_waits_cancels_its_run(services):
     wait_until(lambda: len(api.runs.of(f"{FOLDER}/load")) > before, seconds=120)
     path = f"dags/{THERE}/dagRuns/{run}/taskInstances/load"
     wait_until(lambda: service.get(path)["state"] == "deferred", seconds=60, pause=0.1)
+    newest = api.runs.of(f"{FOLDER}/load")[-1]
+    followed = ("get", {"run_id": newest.run_id})  # only the triggerer asks by a body
+    wait_until(lambda: followed in api.requests, seconds=60)
     url = f"{service.url}/api/v2/{path}"
     answer = service._session.patch(url, json={"new_state": "failed"}, timeout=30)
     assert answer.status_code == 200, answer.text
-    newest = api.runs.of(f"{FOLDER}/load")[-1]
     wait_until(lambda: newest.result_state is not None, seconds=60)
     assert newest.result_state == "CANCELED"
 
