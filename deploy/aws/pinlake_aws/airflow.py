@@ -1,0 +1,192 @@
+"""Airflow: an MWAA environment that runs the DAGs of deploy/airflow, inside the network alone."""
+
+import hashlib
+from pathlib import Path
+
+from aws_cdk import Stack
+from aws_cdk import aws_ec2 as ec2
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_mwaa as mwaa
+from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_s3_deployment as deployment
+from constructs import Construct
+
+from pinlake_aws.log_groups import log_group
+from pinlake_aws.network import Network
+from pinlake_aws.reasons import accept
+from pinlake_aws.size import Size
+
+VERSION = "3.0.6"
+NAME = "pinlake"
+FILES = ("requirements-mwaa.txt", "startup.sh")
+LOGS = ("dag_processing", "scheduler", "task", "webserver", "worker")
+
+
+class Airflow(Construct):
+    """The environment, its role, and the upload of its DAGs, requirements and start-up script.
+
+    What is uploaded beside the DAGs lies under its own digest: another file is
+    another path, so that CloudFormation sees the change.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        name: str,
+        size: Size,
+        network: Network,
+        bucket: s3.Bucket,
+        lake: s3.Bucket,
+        project: Path,
+    ) -> None:
+        super().__init__(scope, name)
+        self.group = network.group("Airflow", "Airflow's schedulers, workers and page")
+        self.group.add_ingress_rule(self.group, ec2.Port.all_traffic(), "among themselves")
+        uploads = self._upload(size, bucket, project)
+        role = self._role(bucket, lake)
+        settings = f"settings/{_digest(project)}"
+        subnets = network.vpc.select_subnets(subnet_group_name="private").subnet_ids
+        self.environment = mwaa.CfnEnvironment(
+            self,
+            "Environment",
+            name=NAME,
+            airflow_version=VERSION,
+            environment_class=size.airflow,
+            execution_role_arn=role.role_arn,
+            source_bucket_arn=bucket.bucket_arn,
+            dag_s3_path="dags",
+            requirements_s3_path=f"{settings}/{FILES[0]}",
+            startup_script_s3_path=f"{settings}/{FILES[1]}",
+            webserver_access_mode="PRIVATE_ONLY",
+            network_configuration=mwaa.CfnEnvironment.NetworkConfigurationProperty(
+                security_group_ids=[self.group.security_group_id], subnet_ids=subnets[:2]
+            ),
+            logging_configuration={each: _log(each) for each in map(_property, LOGS)},
+            airflow_configuration_options={"pinlake.lake": f"s3://{lake.bucket_name}"},
+            min_workers=1,
+            max_workers=size.airflow_workers,
+        )
+        self.environment.node.add_dependency(*uploads, role)
+
+    def open_to(self, group: ec2.SecurityGroup) -> None:
+        """Let the members of a group see Airflow's page."""
+        self.group.add_ingress_rule(group, ec2.Port.tcp(443), "the page")
+
+    def _upload(self, size: Size, bucket: s3.Bucket, project: Path) -> list[Construct]:
+        log = log_group(self, "UploadLog", size)
+        ignored = ["__pycache__", "*.pyc"]
+        dags = deployment.Source.asset(str(project / "dags"), exclude=ignored)
+        rest = deployment.Source.asset(str(project), exclude=["*", *(f"!{each}" for each in FILES)])
+        places = {"dags": dags, f"settings/{_digest(project)}": rest}
+        return [
+            deployment.BucketDeployment(
+                self,
+                f"Upload{place[:4]}",
+                sources=[source],
+                destination_bucket=bucket,
+                destination_key_prefix=place,
+                memory_limit=512,
+                log_group=log,
+            )
+            for place, source in places.items()
+        ]
+
+    def _role(self, bucket: s3.Bucket, lake: s3.Bucket) -> iam.Role:
+        """Return what MWAA asks of an execution role, and the lake's objects for tasks that run here."""
+        role = iam.Role(
+            self,
+            "Role",
+            assumed_by=iam.CompositePrincipal(
+                iam.ServicePrincipal("airflow.amazonaws.com"),
+                iam.ServicePrincipal("airflow-env.amazonaws.com"),
+            ),
+        )
+        for statement in _rights(Stack.of(self), bucket, lake):
+            role.add_to_policy(statement)
+        accept(
+            role,
+            "MWAA names its log groups and its queue itself; the checks of the account's public"
+            " access and CloudWatch's metrics know no resource; objects of a bucket are many.",
+            "IAM5",
+        )
+        return role
+
+
+def _rights(stack: Stack, bucket: s3.Bucket, lake: s3.Bucket) -> list[iam.PolicyStatement]:
+    here = f"{stack.region}:{stack.account}"
+    log_groups = f"arn:{stack.partition}:logs:{here}:log-group:airflow-{NAME}-*"
+    queues = f"arn:{stack.partition}:sqs:{stack.region}:*:airflow-celery-*"
+    metrics = {"StringEquals": {"cloudwatch:namespace": "AmazonMWAA"}}
+    table = (
+        (["s3:GetObject", "s3:GetObjectVersion", "s3:ListBucket", "s3:GetBucketLocation"], bucket),
+        (["s3:GetBucketPublicAccessBlock", "s3:GetEncryptionConfiguration"], bucket),
+        (["s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload"], lake),
+        (["s3:ListBucket"], lake),
+    )
+    return [
+        *(iam.PolicyStatement(actions=actions, resources=_of(each)) for actions, each in table),
+        iam.PolicyStatement(
+            actions=["airflow:PublishMetrics"],
+            resources=[f"arn:{stack.partition}:airflow:{here}:environment/{NAME}"],
+        ),
+        iam.PolicyStatement(
+            actions=[
+                f"logs:{each}"
+                for each in (
+                    "CreateLogStream",
+                    "CreateLogGroup",
+                    "PutLogEvents",
+                    "GetLogEvents",
+                    "GetLogRecord",
+                    "GetLogGroupFields",
+                    "GetQueryResults",
+                )
+            ],
+            resources=[log_groups],
+        ),
+        iam.PolicyStatement(
+            actions=["logs:DescribeLogGroups", "s3:GetAccountPublicAccessBlock"], resources=["*"]
+        ),
+        iam.PolicyStatement(
+            actions=["cloudwatch:PutMetricData"], resources=["*"], conditions=metrics
+        ),
+        iam.PolicyStatement(
+            actions=[
+                f"sqs:{each}"
+                for each in (
+                    "ChangeMessageVisibility",
+                    "DeleteMessage",
+                    "GetQueueAttributes",
+                    "GetQueueUrl",
+                    "ReceiveMessage",
+                    "SendMessage",
+                )
+            ],
+            resources=[queues],
+        ),
+        iam.PolicyStatement(
+            actions=["kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey*", "kms:Encrypt"],
+            not_resources=[f"arn:{stack.partition}:kms:*:{stack.account}:key/*"],
+            conditions={
+                "StringLike": {"kms:ViaService": [f"sqs.{stack.region}.amazonaws.com"]}
+            },
+        ),
+    ]
+
+
+def _of(bucket: s3.Bucket) -> list[str]:
+    return [bucket.bucket_arn, bucket.arn_for_objects("*")]
+
+
+def _property(name: str) -> str:
+    head, *rest = name.split("_")
+    return head + "".join(each.title() for each in rest) + "Logs"
+
+
+def _log(name: str) -> dict[str, object]:
+    """Return how much a part tells: tasks all, the others what went wrong."""
+    return {"enabled": True, "logLevel": "INFO" if name == "taskLogs" else "WARNING"}
+
+
+def _digest(project: Path) -> str:
+    return hashlib.sha256(b"".join((project / each).read_bytes() for each in FILES)).hexdigest()[:8]

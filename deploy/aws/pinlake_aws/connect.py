@@ -1,0 +1,149 @@
+"""MSK Connect: the Confluent S3 sink takes the topics to the lake as objects."""
+
+import hashlib
+from pathlib import Path
+
+from aws_cdk import Fn, Stack
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kafkaconnect as kafkaconnect
+from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_s3_deployment as deployment
+from constructs import Construct
+
+from pinlake_aws.log_groups import log_group
+from pinlake_aws.network import Network
+from pinlake_aws.reasons import accept
+from pinlake_aws.size import Size
+from pinlake_aws.topics import Topics
+
+PROPERTIES = Path(__file__).parent / "s3-sink.properties"
+VERSION = "3.7.x"
+NAME = "pinlake-s3-sink"
+INTERNAL = "__amazon_msk_connect_*"  # MSK Connect's own topics and groups
+MEMBER = ["DescribeGroup", "AlterGroup"]
+DEAD_LETTERS = "pinlake-dead-letters"  # errors.deadletterqueue.topic.name
+
+
+class Connect(Construct):
+    """The connector with its plug-in; a role that reads the topics and writes the objects."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        name: str,
+        size: Size,
+        network: Network,
+        topics: Topics,
+        names: tuple[str, ...],
+        lake: s3.Bucket,
+        plugin: s3.Bucket,
+        archive: Path,
+    ) -> None:
+        super().__init__(scope, name)
+        group = network.group("Connect", "Workers of MSK Connect")
+        topics.allow(group)
+        self.connector = kafkaconnect.CfnConnector(
+            self,
+            "Connector",
+            connector_name=NAME,
+            connector_configuration={**properties(), **self._added(names, lake)},
+            kafka_connect_version=VERSION,
+            capacity=_capacity(size),
+            kafka_cluster=_cluster(topics, network, group.security_group_id),
+            kafka_cluster_client_authentication={"authenticationType": "IAM"},
+            kafka_cluster_encryption_in_transit={"encryptionType": "TLS"},
+            plugins=[{"customPlugin": self._plugin(plugin, archive, size)}],
+            service_execution_role_arn=self._role(topics, names, lake).role_arn,
+            log_delivery=_logs(log_group(self, "Log", size).log_group_name),
+        )
+
+    def _added(self, names: tuple[str, ...], lake: s3.Bucket) -> dict[str, str]:
+        return {
+            "topics": ",".join(names),
+            "s3.bucket.name": lake.bucket_name,
+            "s3.region": Stack.of(self).region,
+        }
+
+    def _plugin(self, bucket: s3.Bucket, archive: Path, size: Size) -> dict[str, object]:
+        uploaded = deployment.BucketDeployment(
+            self,
+            "Upload",
+            sources=[deployment.Source.asset(str(archive))],
+            destination_bucket=bucket,
+            extract=False,
+            memory_limit=512,
+            log_group=log_group(self, "UploadLog", size),
+        )
+        key = Fn.select(0, uploaded.object_keys)
+        location = kafkaconnect.CfnCustomPlugin.S3LocationProperty(
+            bucket_arn=uploaded.deployed_bucket.bucket_arn, file_key=key
+        )
+        plugin = kafkaconnect.CfnCustomPlugin(
+            self,
+            "Plugin",
+            name=f"{NAME}-{hashlib.sha256(archive.read_bytes()).hexdigest()[:8]}",
+            content_type="ZIP",
+            location=kafkaconnect.CfnCustomPlugin.CustomPluginLocationProperty(
+                s3_location=location
+            ),
+        )
+        return {"customPluginArn": plugin.attr_custom_plugin_arn, "revision": plugin.attr_revision}
+
+    def _role(self, topics: Topics, names: tuple[str, ...], lake: s3.Bucket) -> iam.Role:
+        role = iam.Role(
+            self, "Role", assumed_by=iam.ServicePrincipal("kafkaconnect.amazonaws.com")
+        )
+        own = ["CreateTopic", "DescribeTopic", "ReadData", "WriteData"]
+        read = dict.fromkeys(names, ["DescribeTopic", "ReadData"])
+        rights = topics.rights(
+            ["Connect", "DescribeCluster", "WriteDataIdempotently"],
+            {**read, DEAD_LETTERS: ["DescribeTopic", "WriteData"], INTERNAL: own},
+        )
+        groups = {INTERNAL: MEMBER, f"connect-{NAME}*": MEMBER}
+        rights += topics.rights(["Connect"], groups, "group")
+        for each in rights:
+            role.add_to_policy(each)
+        _may_write(role, lake)
+        accept(role, "MSK Connect names its topics and groups itself.", "IAM5")
+        return role
+
+
+def properties() -> dict[str, str]:
+    """Return the connector's properties as the file says them."""
+    lines = (line for line in PROPERTIES.read_text().splitlines() if line and line[0] != "#")
+    return dict(line.split("=", 1) for line in lines)
+
+
+def _may_write(role: iam.Role, lake: s3.Bucket) -> None:
+    """Let a role write objects below the connector's folder, in parts too, and see the bucket."""
+    role.add_to_policy(
+        iam.PolicyStatement(
+            actions=["s3:GetBucketLocation", "s3:ListBucket", "s3:ListBucketMultipartUploads"],
+            resources=[lake.bucket_arn],
+        )
+    )
+    objects = ["PutObject", "GetObject", "AbortMultipartUpload", "ListMultipartUploadParts"]
+    role.add_to_policy(
+        iam.PolicyStatement(
+            actions=[f"s3:{each}" for each in objects],
+            resources=[lake.arn_for_objects(f"{properties()['topics.dir']}/*")],
+        )
+    )
+
+
+def _capacity(size: Size) -> dict[str, object]:
+    return {"provisionedCapacity": {"mcuCount": 1, "workerCount": size.connect_workers}}
+
+
+def _cluster(topics: Topics, network: Network, group: str) -> dict[str, object]:
+    subnets = network.vpc.select_subnets(subnet_group_name="private").subnet_ids
+    return {
+        "apacheKafkaCluster": {
+            "bootstrapServers": topics.brokers,
+            "vpc": {"securityGroups": [group], "subnets": subnets},
+        }
+    }
+
+
+def _logs(group: str) -> dict[str, object]:
+    return {"workerLogDelivery": {"cloudWatchLogs": {"enabled": True, "logGroup": group}}}
