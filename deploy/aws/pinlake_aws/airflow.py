@@ -11,13 +11,14 @@ from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_s3_deployment as deployment
 from constructs import Construct
 
-from pinlake_aws.log_groups import log_group
 from pinlake_aws.network import Network
-from pinlake_aws.reasons import accept
+from pinlake_aws.reasons import accept, accept_resources
 from pinlake_aws.size import Size
+from pinlake_aws.uploads import Uploads
 
 VERSION = "3.0.6"
 NAME = "pinlake"
+DAGS = "dags"
 FILES = ("requirements-mwaa.txt", "startup.sh")
 LOGS = ("dag_processing", "scheduler", "task", "webserver", "worker")
 
@@ -35,14 +36,15 @@ class Airflow(Construct):
         name: str,
         size: Size,
         network: Network,
+        uploads: Uploads,
         bucket: s3.Bucket,
         lake: s3.Bucket,
         project: Path,
     ) -> None:
         super().__init__(scope, name)
-        self.group = network.group("Airflow", "Airflow's schedulers, workers and page")
+        self.group = network.group("Airflow", "Schedulers, workers and page of Airflow")
         self.group.add_ingress_rule(self.group, ec2.Port.all_traffic(), "among themselves")
-        uploads = self._upload(size, bucket, project)
+        uploaded = self._upload(uploads, bucket, project)
         role = self._role(bucket, lake)
         settings = f"settings/{_digest(project)}"
         subnets = network.vpc.select_subnets(subnet_group_name="private").subnet_ids
@@ -54,7 +56,7 @@ class Airflow(Construct):
             environment_class=size.airflow,
             execution_role_arn=role.role_arn,
             source_bucket_arn=bucket.bucket_arn,
-            dag_s3_path="dags",
+            dag_s3_path=DAGS,
             requirements_s3_path=f"{settings}/{FILES[0]}",
             startup_script_s3_path=f"{settings}/{FILES[1]}",
             webserver_access_mode="PRIVATE_ONLY",
@@ -66,29 +68,21 @@ class Airflow(Construct):
             min_workers=1,
             max_workers=size.airflow_workers,
         )
-        self.environment.node.add_dependency(*uploads, role)
+        self.environment.node.add_dependency(*uploaded, role)
 
     def open_to(self, group: ec2.SecurityGroup) -> None:
         """Let the members of a group see Airflow's page."""
         self.group.add_ingress_rule(group, ec2.Port.tcp(443), "the page")
 
-    def _upload(self, size: Size, bucket: s3.Bucket, project: Path) -> list[Construct]:
-        log = log_group(self, "UploadLog", size)
+    def _upload(
+        self, uploads: Uploads, bucket: s3.Bucket, project: Path
+    ) -> list[deployment.BucketDeployment]:
         ignored = ["__pycache__", "*.pyc"]
         dags = deployment.Source.asset(str(project / "dags"), exclude=ignored)
         rest = deployment.Source.asset(str(project), exclude=["*", *(f"!{each}" for each in FILES)])
-        places = {"dags": dags, f"settings/{_digest(project)}": rest}
         return [
-            deployment.BucketDeployment(
-                self,
-                f"Upload{place[:4]}",
-                sources=[source],
-                destination_bucket=bucket,
-                destination_key_prefix=place,
-                memory_limit=512,
-                log_group=log,
-            )
-            for place, source in places.items()
+            uploads.put("Dags", dags, bucket, DAGS),
+            uploads.put("Settings", rest, bucket, f"settings/{_digest(project)}"),
         ]
 
     def _role(self, bucket: s3.Bucket, lake: s3.Bucket) -> iam.Role:
@@ -105,17 +99,22 @@ class Airflow(Construct):
             role.add_to_policy(statement)
         accept(
             role,
-            "MWAA names its log groups and its queue itself; the checks of the account's public"
-            " access and CloudWatch's metrics know no resource; objects of a bucket are many.",
-            "IAM5",
+            "The checks of the account's public access, and CloudWatch's metrics, know no resource.",
+            "IAM5[Resource::*]",
+        )
+        accept_resources(
+            role,
+            "MWAA names its log groups and its queue itself; objects of a bucket are many.",
+            *_own_names(Stack.of(self)),
+            bucket.arn_for_objects("*"),
+            lake.arn_for_objects("*"),
         )
         return role
 
 
 def _rights(stack: Stack, bucket: s3.Bucket, lake: s3.Bucket) -> list[iam.PolicyStatement]:
     here = f"{stack.region}:{stack.account}"
-    log_groups = f"arn:{stack.partition}:logs:{here}:log-group:airflow-{NAME}-*"
-    queues = f"arn:{stack.partition}:sqs:{stack.region}:*:airflow-celery-*"
+    log_groups, queues = _own_names(stack)
     metrics = {"StringEquals": {"cloudwatch:namespace": "AmazonMWAA"}}
     table = (
         (["s3:GetObject", "s3:GetObjectVersion", "s3:ListBucket", "s3:GetBucketLocation"], bucket),
@@ -165,13 +164,20 @@ def _rights(stack: Stack, bucket: s3.Bucket, lake: s3.Bucket) -> list[iam.Policy
             resources=[queues],
         ),
         iam.PolicyStatement(
-            actions=["kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey*", "kms:Encrypt"],
+            actions=["kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey", "kms:Encrypt"],
             not_resources=[f"arn:{stack.partition}:kms:*:{stack.account}:key/*"],
             conditions={
                 "StringLike": {"kms:ViaService": [f"sqs.{stack.region}.amazonaws.com"]}
             },
         ),
     ]
+
+
+def _own_names(stack: Stack) -> tuple[str, str]:
+    """Return the log groups and the queues that MWAA makes for this environment."""
+    logs = f"arn:{stack.partition}:logs:{stack.region}:{stack.account}"
+    queues = f"arn:{stack.partition}:sqs:{stack.region}:*"
+    return f"{logs}:log-group:airflow-{NAME}-*", f"{queues}:airflow-celery-*"
 
 
 def _of(bucket: s3.Bucket) -> list[str]:

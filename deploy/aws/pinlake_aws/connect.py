@@ -12,9 +12,10 @@ from constructs import Construct
 
 from pinlake_aws.log_groups import log_group
 from pinlake_aws.network import Network
-from pinlake_aws.reasons import accept
+from pinlake_aws.reasons import accept_resources
 from pinlake_aws.size import Size
 from pinlake_aws.topics import Topics
+from pinlake_aws.uploads import Uploads
 
 PROPERTIES = Path(__file__).parent / "s3-sink.properties"
 VERSION = "3.7.x"
@@ -36,6 +37,7 @@ class Connect(Construct):
         topics: Topics,
         names: tuple[str, ...],
         lake: s3.Bucket,
+        uploads: Uploads,
         plugin: s3.Bucket,
         archive: Path,
     ) -> None:
@@ -52,7 +54,7 @@ class Connect(Construct):
             kafka_cluster=_cluster(topics, network, group.security_group_id),
             kafka_cluster_client_authentication={"authenticationType": "IAM"},
             kafka_cluster_encryption_in_transit={"encryptionType": "TLS"},
-            plugins=[{"customPlugin": self._plugin(plugin, archive, size)}],
+            plugins=[{"customPlugin": self._plugin(uploads, plugin, archive)}],
             service_execution_role_arn=self._role(topics, names, lake).role_arn,
             log_delivery=_logs(log_group(self, "Log", size).log_group_name),
         )
@@ -64,16 +66,9 @@ class Connect(Construct):
             "s3.region": Stack.of(self).region,
         }
 
-    def _plugin(self, bucket: s3.Bucket, archive: Path, size: Size) -> dict[str, object]:
-        uploaded = deployment.BucketDeployment(
-            self,
-            "Upload",
-            sources=[deployment.Source.asset(str(archive))],
-            destination_bucket=bucket,
-            extract=False,
-            memory_limit=512,
-            log_group=log_group(self, "UploadLog", size),
-        )
+    def _plugin(self, uploads: Uploads, bucket: s3.Bucket, archive: Path) -> dict[str, object]:
+        source = deployment.Source.asset(str(archive))
+        uploaded = uploads.put("Plugin", source, bucket)
         key = Fn.select(0, uploaded.object_keys)
         location = kafkaconnect.CfnCustomPlugin.S3LocationProperty(
             bucket_arn=uploaded.deployed_bucket.bucket_arn, file_key=key
@@ -104,7 +99,10 @@ class Connect(Construct):
         for each in rights:
             role.add_to_policy(each)
         _may_write(role, lake)
-        accept(role, "MSK Connect names its topics and groups itself.", "IAM5")
+        own_names = (("topic", INTERNAL), ("group", INTERNAL), ("group", f"connect-{NAME}*"))
+        reason = "MSK Connect names its topics and groups itself, and the objects are many."
+        arns = (topics.arn(*each) for each in own_names)
+        accept_resources(role, reason, *arns, _objects(lake))
         return role
 
 
@@ -126,9 +124,13 @@ def _may_write(role: iam.Role, lake: s3.Bucket) -> None:
     role.add_to_policy(
         iam.PolicyStatement(
             actions=[f"s3:{each}" for each in objects],
-            resources=[lake.arn_for_objects(f"{properties()['topics.dir']}/*")],
+            resources=[_objects(lake)],
         )
     )
+
+
+def _objects(lake: s3.Bucket) -> str:
+    return lake.arn_for_objects(f"{properties()['topics.dir']}/*")
 
 
 def _capacity(size: Size) -> dict[str, object]:

@@ -8,12 +8,13 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from pinlake_aws.reasons import accept
+from pinlake_aws.reasons import accept, accept_resources
 
 DATABRICKS = "414351767826"  # Databricks' own AWS account
 CATALOG = f"arn:aws:iam::{DATABRICKS}:role/unity-catalog-prod-UCMasterRole-14S5ZJVKOTYTL"
 CLUSTERS = Path(__file__).parent / "databricks-clusters.json"
 READ = ["GetRecords", "GetShardIterator", "ListShards", "DescribeStreamSummary", "DescribeStream"]
+SPOT = "arn:aws:iam::*:role/aws-service-role/spot.amazonaws.com/AWSServiceRoleForEC2Spot"
 OBJECTS = ["GetObject", "PutObject", "DeleteObject", "AbortMultipartUpload"]
 
 
@@ -90,6 +91,7 @@ class Databricks(Construct):
             " have no names before Databricks makes them.",
             "IAM5[Resource::*]",
         )
+        accept_resources(role, "Of this account's role for spot machines alone.", SPOT)
         return role
 
 
@@ -105,8 +107,5 @@ def _may_use(role: iam.Role, lake: s3.Bucket) -> None:
             actions=[f"s3:{each}" for each in OBJECTS], resources=[lake.arn_for_objects("*")]
         )
     )
-    accept(
-        role,
-        "The bucket is the lake's alone: whoever works on its tables works on all its objects.",
-        "IAM5",
-    )
+    reason = "The bucket is the lake's alone: whoever works on its tables works on all its objects."
+    accept_resources(role, reason, lake.arn_for_objects("*"))

@@ -52,11 +52,10 @@ class Gateway(Construct):
         dockerfile: Path,
     ) -> None:
         super().__init__(scope, name)
-        self.group = network.group("Gateway", "Tasks of pinlake's gateway")
+        self.group = network.group("Gateway", "Tasks of the gateway")
         topics.allow(self.group)
-        cluster = ecs.Cluster(
-            self, "Cluster", vpc=network.vpc, container_insights_v2=ecs.ContainerInsights.ENABLED
-        )
+        cluster = ecs.Cluster(self, "Cluster", vpc=network.vpc)
+        accept(cluster, "Alarms on the API and the balancer tell it for less.", "ECS4")
         task = self._task(size, topics, names, dockerfile)
         self._grant(task, topics, names, stream_arns)
         self.service = self._service(size, cluster, task, network)

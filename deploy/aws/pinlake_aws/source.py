@@ -11,6 +11,7 @@ from pinlake_aws.size import Size
 
 PORT = 3307  # not MySQL's own, which scanners ask for first
 DATABASE = "pinlake"
+VERSION = "8.4.8", "8.4"
 
 
 class Source(Construct):
@@ -31,7 +32,7 @@ class Source(Construct):
         self.database = rds.DatabaseInstance(
             self,
             "Database",
-            engine=rds.DatabaseInstanceEngine.mysql(version=rds.MysqlEngineVersion.VER_8_0),
+            engine=rds.DatabaseInstanceEngine.mysql(version=rds.MysqlEngineVersion.of(*VERSION)),
             parameters={"require_secure_transport": "ON"},
             instance_type=ec2.InstanceType(size.source.removeprefix("db.")),
             credentials=rds.Credentials.from_generated_secret("pinlake"),

@@ -3,7 +3,7 @@
 from aws_cdk import CfnOutput, DefaultStackSynthesizer, Fn, Stack, Tags
 from constructs import Construct
 
-from pinlake_aws import alarms
+from pinlake_aws import alarms, costs
 from pinlake_aws.airflow import Airflow
 from pinlake_aws.connect import DEAD_LETTERS, Connect
 from pinlake_aws.databricks import Databricks
@@ -15,6 +15,7 @@ from pinlake_aws.settings import Settings
 from pinlake_aws.source import Source
 from pinlake_aws.streams import Streams
 from pinlake_aws.topics import Topics
+from pinlake_aws.uploads import Uploads
 from pinlake_aws.watch import Watch
 
 QUALIFIER = "pinlake"
@@ -38,6 +39,7 @@ class PinlakeStack(Stack):
         self._settings = settings
         self._network = Network(self, "Network", settings.size)
         self._lake = Lake(self, "Lake")
+        self._uploads = Uploads(self, "Uploads", settings.size)
         self._land()
         self._take()
         self._run()
@@ -48,6 +50,16 @@ class PinlakeStack(Stack):
     def availability_zones(self) -> list[str]:
         """Return the region's first three zones, without asking an account for them."""
         return [Fn.select(at, Fn.get_azs()) for at in range(3)]
+
+    def estimate(self) -> list[costs.Line]:
+        """Return what this stack costs a month at rest."""
+        settings = self._settings
+        return costs.estimate(
+            settings.size,
+            streams=len(settings.names.streams),
+            alarms=self._alarms.alarms,
+            source=settings.source,
+        )
 
     def _land(self) -> None:
         """Make what records come to rest in: topics, streams, and the sink to the lake."""
@@ -63,6 +75,7 @@ class PinlakeStack(Stack):
             self._topics,
             names.topics,
             self._lake.lake,
+            self._uploads,
             self._lake.plugins,
             self._settings.plugin,
         )
@@ -92,6 +105,7 @@ class PinlakeStack(Stack):
             "Airflow",
             settings.size,
             self._network,
+            self._uploads,
             lake.airflow,
             lake.lake,
             settings.airflow,
@@ -118,7 +132,7 @@ class PinlakeStack(Stack):
 
     def _watch(self) -> None:
         settings = self._settings
-        watch = Watch(self, "Watch", settings.email, settings.budget)
+        self._alarms = watch = Watch(self, "Watch", settings.email, settings.budget)
         alarms.watch_gateway(watch, self._gateway, self._rest)
         alarms.watch_topics(watch, settings.size, "pinlake")
         alarms.watch_streams(watch, settings.names.streams)

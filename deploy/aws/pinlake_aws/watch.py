@@ -19,6 +19,7 @@ class Watch(Construct):
 
     def __init__(self, scope: Construct, name: str, email: str, budget: int) -> None:
         super().__init__(scope, name)
+        self.alarms = 0
         self.topic = sns.Topic(self, "Alarms", master_key=self._key(), enforce_ssl=True)
         self.topic.add_subscription(subscriptions.EmailSubscription(email))
         self._budget(email, budget)
@@ -49,6 +50,7 @@ class Watch(Construct):
             ),
             treat_missing_data=silence.BREACHING if silence_is_wrong else silence.NOT_BREACHING,
         )
+        self.alarms += 1
         alarm.add_alarm_action(actions.SnsAction(self.topic))
         alarm.add_ok_action(actions.SnsAction(self.topic))
 
