@@ -12,15 +12,13 @@ import urllib.parse
 import airspeed
 from jsonpath_ng import parse
 
-JAVA = {
-    "containsKey": lambda self, key: key in self,
-    "matches": lambda self, pattern: re.fullmatch(pattern, self, re.DOTALL) is not None,
-    "toString": lambda self: as_java(self),
-}
-airspeed.__additional_methods__[str] |= {"matches": JAVA["matches"]}
+# Java's matches takes the whole text, airspeed's its beginning.
+airspeed.__additional_methods__[str]["matches"] = lambda self, pattern: (
+    re.fullmatch(pattern, self, re.DOTALL) is not None
+)
 
 
-class Unparsable(Exception):
+class UnparsableError(Exception):
     """The body is no JSON: API Gateway answers 400 itself."""
 
 
@@ -36,8 +34,10 @@ def as_java(value):
 class JavaMap(dict):
     """A Map as Velocity sees it."""
 
-    containsKey = JAVA["containsKey"]  # noqa: N815 - Java's name
     __str__ = as_java
+
+    def containsKey(self, key):  # noqa: N802 - Java's name
+        return key in self
 
 
 class JavaList(list):
@@ -61,11 +61,13 @@ class Input:
 
     def __init__(self, request):
         self.body = request["body"]
-        self._parameters = {each: request.get(each) or {} for each in ("path", "querystring", "header")}
+        self._parameters = {
+            each: request.get(each) or {} for each in ("path", "querystring", "header")
+        }
         try:
             self._root = json.loads(self.body) if self.body.strip() else {}
         except ValueError as error:
-            raise Unparsable from error
+            raise UnparsableError from error
 
     def path(self, expression):
         """Return the object that a JSONPath finds, empty text where there is none."""
@@ -120,7 +122,7 @@ def main():
     for line in sys.stdin:
         try:
             answer = {"text": evaluated(json.loads(line))}
-        except Unparsable:
+        except UnparsableError:
             answer = {"unparsable": True}
         sys.stdout.write(json.dumps(answer) + "\n")
         sys.stdout.flush()

@@ -11,9 +11,8 @@ from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_s3_deployment as deployment
 from constructs import Construct
 
-from pinlake_aws.network import Network
+from pinlake_aws.ground import Ground
 from pinlake_aws.reasons import accept, accept_resources
-from pinlake_aws.size import Size
 from pinlake_aws.uploads import Uploads
 
 VERSION = "3.0.6"
@@ -30,21 +29,13 @@ class Airflow(Construct):
     another path, so that CloudFormation sees the change.
     """
 
-    def __init__(
-        self,
-        scope: Construct,
-        name: str,
-        size: Size,
-        network: Network,
-        uploads: Uploads,
-        bucket: s3.Bucket,
-        lake: s3.Bucket,
-        project: Path,
-    ) -> None:
+    def __init__(self, scope: Construct, name: str, ground: Ground) -> None:
         super().__init__(scope, name)
+        size, network, bucket = ground.size, ground.network, ground.lake.airflow
+        lake, project = ground.lake.lake, ground.settings.airflow
         self.group = network.group("Airflow", "Schedulers, workers and page of Airflow")
         self.group.add_ingress_rule(self.group, ec2.Port.all_traffic(), "among themselves")
-        uploaded = self._upload(uploads, bucket, project)
+        uploaded = self._upload(ground.uploads, bucket, project)
         role = self._role(bucket, lake)
         settings = f"settings/{_digest(project)}"
         subnets = network.vpc.select_subnets(subnet_group_name="private").subnet_ids
@@ -86,7 +77,7 @@ class Airflow(Construct):
         ]
 
     def _role(self, bucket: s3.Bucket, lake: s3.Bucket) -> iam.Role:
-        """Return what MWAA asks of an execution role, and the lake's objects for tasks that run here."""
+        """Return what MWAA asks of a role, and the lake's objects for tasks that run here."""
         role = iam.Role(
             self,
             "Role",
@@ -99,7 +90,7 @@ class Airflow(Construct):
             role.add_to_policy(statement)
         accept(
             role,
-            "The checks of the account's public access, and CloudWatch's metrics, know no resource.",
+            "The checks of the account's public access and CloudWatch's metrics know no resource.",
             "IAM5[Resource::*]",
         )
         accept_resources(
@@ -166,9 +157,7 @@ def _rights(stack: Stack, bucket: s3.Bucket, lake: s3.Bucket) -> list[iam.Policy
         iam.PolicyStatement(
             actions=["kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey", "kms:Encrypt"],
             not_resources=[f"arn:{stack.partition}:kms:*:{stack.account}:key/*"],
-            conditions={
-                "StringLike": {"kms:ViaService": [f"sqs.{stack.region}.amazonaws.com"]}
-            },
+            conditions={"StringLike": {"kms:ViaService": [f"sqs.{stack.region}.amazonaws.com"]}},
         ),
     ]
 

@@ -27,7 +27,9 @@ def watch_topics(watch: Watch, size: Size, cluster: str) -> None:
     for broker in range(1, size.brokers + 1):
         where = {"Cluster Name": cluster, "Broker ID": str(broker)}
         used = metric("AWS/Kafka", "KafkaDataLogsDiskUsed", "Maximum", **where)
-        meaning = f"Broker {broker} has used {DISK_PERCENT} % of its disk: shorten retention or grow it."
+        meaning = (
+            f"Broker {broker} has used {DISK_PERCENT} % of its disk: shorten retention or grow it."
+        )
         watch.alarm(f"Disk{broker}", used, DISK_PERCENT, meaning)
     leaders = metric("AWS/Kafka", "ActiveControllerCount", "Maximum", **{"Cluster Name": cluster})
     watch.alarm("NoController", leaders, 1, "The cluster has no controller.", below=True)

@@ -10,12 +10,12 @@ from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_s3_deployment as deployment
 from constructs import Construct
 
+from pinlake_aws.ground import Ground
 from pinlake_aws.log_groups import log_group
 from pinlake_aws.network import Network
 from pinlake_aws.reasons import accept_resources
 from pinlake_aws.size import Size
 from pinlake_aws.topics import Topics
-from pinlake_aws.uploads import Uploads
 
 PROPERTIES = Path(__file__).parent / "s3-sink.properties"
 VERSION = "3.7.x"
@@ -28,34 +28,23 @@ DEAD_LETTERS = "pinlake-dead-letters"  # errors.deadletterqueue.topic.name
 class Connect(Construct):
     """The connector with its plug-in; a role that reads the topics and writes the objects."""
 
-    def __init__(
-        self,
-        scope: Construct,
-        name: str,
-        size: Size,
-        network: Network,
-        topics: Topics,
-        names: tuple[str, ...],
-        lake: s3.Bucket,
-        uploads: Uploads,
-        plugin: s3.Bucket,
-        archive: Path,
-    ) -> None:
+    def __init__(self, scope: Construct, name: str, ground: Ground, topics: Topics) -> None:
         super().__init__(scope, name)
+        size, network, names = ground.size, ground.network, ground.settings.names.topics
         group = network.group("Connect", "Workers of MSK Connect")
         topics.allow(group)
         self.connector = kafkaconnect.CfnConnector(
             self,
             "Connector",
             connector_name=NAME,
-            connector_configuration={**properties(), **self._added(names, lake)},
+            connector_configuration={**properties(), **self._added(names, ground.lake.lake)},
             kafka_connect_version=VERSION,
             capacity=_capacity(size),
             kafka_cluster=_cluster(topics, network, group.security_group_id),
             kafka_cluster_client_authentication={"authenticationType": "IAM"},
             kafka_cluster_encryption_in_transit={"encryptionType": "TLS"},
-            plugins=[{"customPlugin": self._plugin(uploads, plugin, archive)}],
-            service_execution_role_arn=self._role(topics, names, lake).role_arn,
+            plugins=[{"customPlugin": self._plugin(ground)}],
+            service_execution_role_arn=self._role(topics, names, ground.lake.lake).role_arn,
             log_delivery=_logs(log_group(self, "Log", size).log_group_name),
         )
 
@@ -66,9 +55,10 @@ class Connect(Construct):
             "s3.region": Stack.of(self).region,
         }
 
-    def _plugin(self, uploads: Uploads, bucket: s3.Bucket, archive: Path) -> dict[str, object]:
+    def _plugin(self, ground: Ground) -> dict[str, object]:
+        archive = ground.settings.plugin
         source = deployment.Source.asset(str(archive))
-        uploaded = uploads.put("Plugin", source, bucket)
+        uploaded = ground.uploads.put("Plugin", source, ground.lake.plugins)
         key = Fn.select(0, uploaded.object_keys)
         location = kafkaconnect.CfnCustomPlugin.S3LocationProperty(
             bucket_arn=uploaded.deployed_bucket.bucket_arn, file_key=key
@@ -85,11 +75,9 @@ class Connect(Construct):
         return {"customPluginArn": plugin.attr_custom_plugin_arn, "revision": plugin.attr_revision}
 
     def _role(self, topics: Topics, names: tuple[str, ...], lake: s3.Bucket) -> iam.Role:
-        role = iam.Role(
-            self, "Role", assumed_by=iam.ServicePrincipal("kafkaconnect.amazonaws.com")
-        )
+        role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("kafkaconnect.amazonaws.com"))
         own = ["CreateTopic", "DescribeTopic", "ReadData", "WriteData"]
-        read = dict.fromkeys(names, ["DescribeTopic", "ReadData"])
+        read = {name: ["DescribeTopic", "ReadData"] for name in names}
         rights = topics.rights(
             ["Connect", "DescribeCluster", "WriteDataIdempotently"],
             {**read, DEAD_LETTERS: ["DescribeTopic", "WriteData"], INTERNAL: own},

@@ -66,7 +66,10 @@ def documented(streams: int, alarms: dict[str, int]) -> str:
             "",
             "| on top | USD |",
             "|---|---|",
-            *(f"| {what} | [{each['usd']}]({_page(each)}) |" for what, each in table["use"].items()),
+            *(
+                f"| {what} | [{each['usd']}]({_page(each)}) |"
+                for what, each in table["use"].items()
+            ),
         )
     )
 
@@ -107,7 +110,10 @@ def _counted(
     yield "gateway", "vcpu", size.gateway_tasks * size.gateway_cpu / 1024
     yield "gateway", "memory_gib", size.gateway_tasks * size.gateway_mib / 1024
     yield "gateway", "balancer", 1
-    yield "streams", *(("stream", streams) if size.shards is None else ("shard", streams * size.shards))
+    yield (
+        "streams",
+        *(("stream", streams) if size.shards is None else ("shard", streams * size.shards)),
+    )
     yield "airflow", size.airflow, 1
     yield "airflow", "airflow_gib", AIRFLOW_GIB
     if source:

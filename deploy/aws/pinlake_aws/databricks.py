@@ -1,4 +1,4 @@
-"""Roles for Databricks: to make clusters here, to hold the lake in Unity Catalog, to run as a cluster."""
+"""Roles for Databricks: to make clusters, to hold the lake in Unity Catalog, to be a cluster."""
 
 import json
 from pathlib import Path
@@ -8,7 +8,9 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
+from pinlake_aws.ground import Ground
 from pinlake_aws.reasons import accept, accept_resources
+from pinlake_aws.streams import Streams
 
 DATABRICKS = "414351767826"  # Databricks' own AWS account
 CATALOG = f"arn:aws:iam::{DATABRICKS}:role/unity-catalog-prod-UCMasterRole-14S5ZJVKOTYTL"
@@ -21,20 +23,13 @@ OBJECTS = ["GetObject", "PutObject", "DeleteObject", "AbortMultipartUpload"]
 class Databricks(Construct):
     """Three roles, each for what it is for; none of them may touch Kafka."""
 
-    def __init__(
-        self,
-        scope: Construct,
-        name: str,
-        account: str,
-        external_id: str,
-        lake: s3.Bucket,
-        stream_arns: list[str],
-    ) -> None:
+    def __init__(self, scope: Construct, name: str, ground: Ground, streams: Streams) -> None:
         super().__init__(scope, name)
-        self.cluster = self._cluster(lake, stream_arns)
+        settings, lake = ground.settings, ground.lake.lake
+        self.cluster = self._cluster(lake, streams.arns)
         self.profile = iam.InstanceProfile(self, "Profile", role=self.cluster)
-        self.catalog = self._catalog(external_id, lake)
-        self.workspace = self._workspace(account)
+        self.catalog = self._catalog(settings.databricks_external_id, lake)
+        self.workspace = self._workspace(settings.databricks_account)
 
     def _cluster(self, lake: s3.Bucket, stream_arns: list[str]) -> iam.Role:
         """Return what a cluster runs as, where tables are paths or mounts."""
@@ -107,5 +102,5 @@ def _may_use(role: iam.Role, lake: s3.Bucket) -> None:
             actions=[f"s3:{each}" for each in OBJECTS], resources=[lake.arn_for_objects("*")]
         )
     )
-    reason = "The bucket is the lake's alone: whoever works on its tables works on all its objects."
+    reason = "The bucket is the lake's alone: who works on its tables works on all its objects."
     accept_resources(role, reason, lake.arn_for_objects("*"))

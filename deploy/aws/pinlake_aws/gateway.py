@@ -1,4 +1,4 @@
-"""pinlake's own gateway as a service: behind the REST API, before Kafka and Kinesis, without a disk."""
+"""pinlake's own gateway as a service: behind the REST API, before Kafka and Kinesis."""
 
 from pathlib import Path
 
@@ -11,12 +11,14 @@ from aws_cdk import aws_elasticloadbalancingv2 as elb
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
+from pinlake_aws.ground import Ground
 from pinlake_aws.log_groups import log_group
 from pinlake_aws.names import Names
 from pinlake_aws.network import Network
 from pinlake_aws.reasons import accept
 from pinlake_aws.settings import REPOSITORY
 from pinlake_aws.size import Size
+from pinlake_aws.streams import Streams
 from pinlake_aws.topics import Topics
 
 PORT = 8082
@@ -41,23 +43,16 @@ class Gateway(Construct):
     """
 
     def __init__(
-        self,
-        scope: Construct,
-        name: str,
-        size: Size,
-        network: Network,
-        topics: Topics,
-        names: Names,
-        stream_arns: list[str],
-        dockerfile: Path,
+        self, scope: Construct, name: str, ground: Ground, topics: Topics, streams: Streams
     ) -> None:
         super().__init__(scope, name)
+        size, network, names = ground.size, ground.network, ground.settings.names
         self.group = network.group("Gateway", "Tasks of the gateway")
         topics.allow(self.group)
         cluster = ecs.Cluster(self, "Cluster", vpc=network.vpc)
         accept(cluster, "Alarms on the API and the balancer tell it for less.", "ECS4")
-        task = self._task(size, topics, names, dockerfile)
-        self._grant(task, topics, names, stream_arns)
+        task = self._task(size, topics, names, ground.settings.image)
+        self._grant(task, topics, names, streams.arns)
         self.service = self._service(size, cluster, task, network)
         self.balancer, self.target = self._balance(network)
         self.link = api.VpcLink(self, "Link", targets=[self.balancer])
@@ -118,9 +113,7 @@ class Gateway(Construct):
         ):
             role.add_to_principal_policy(right)
         actions = [f"kinesis:{each}" for each in STREAM]
-        role.add_to_principal_policy(
-            iam.PolicyStatement(actions=actions, resources=stream_arns)
-        )
+        role.add_to_principal_policy(iam.PolicyStatement(actions=actions, resources=stream_arns))
         role.add_to_principal_policy(
             iam.PolicyStatement(actions=["kinesis:ListStreams"], resources=["*"])
         )

@@ -20,7 +20,7 @@ class Names:
 
 
 def names_of(folder: Path, user_id: str) -> Names:
-    """Return the first topic and stream of each table, as ``pinlake serve --user-id`` makes them."""
+    """Return each table's first topic and stream, as ``pinlake serve --user-id`` makes them."""
     file = folder / FILE
     if not file.is_file():
         raise SettingInvalid("dataset", str(folder), f"name a folder that holds {FILE}")

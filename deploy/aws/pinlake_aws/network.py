@@ -6,6 +6,8 @@ from constructs import Construct
 from pinlake_aws.log_groups import log_group
 from pinlake_aws.size import Size
 
+CIDR = "10.0.0.0/16"
+
 
 class Network(Construct):
     """A VPC whose public subnets hold the NAT gateways and nothing else.
@@ -18,6 +20,7 @@ class Network(Construct):
         self.vpc = ec2.Vpc(
             self,
             "Vpc",
+            ip_addresses=ec2.IpAddresses.cidr(CIDR),
             max_azs=size.zones,
             nat_gateways=size.nat_gateways,
             restrict_default_security_group=False,
@@ -28,17 +31,26 @@ class Network(Construct):
         )
         self.private = ec2.SubnetSelection(subnet_group_name="private")
         self.vpc.add_gateway_endpoint("S3", service=ec2.GatewayVpcEndpointAwsService.S3)
-        for service in size.interface_endpoints:
-            self.vpc.add_interface_endpoint(
-                service,
-                service=ec2.InterfaceVpcEndpointAwsService(service),
-                subnets=self.private,
-            )
+        if size.interface_endpoints:
+            self._add_endpoints(size.interface_endpoints)
         self._record(size)
 
     def group(self, name: str, description: str) -> ec2.SecurityGroup:
         """Return a new group that nobody may enter yet."""
         return ec2.SecurityGroup(self, name, vpc=self.vpc, description=description)
+
+    def _add_endpoints(self, services: tuple[str, ...]) -> None:
+        """Let traffic to these services stay inside: it is dearer through a NAT gateway."""
+        group = self.group("Endpoints", "Endpoints of AWS services")
+        group.add_ingress_rule(ec2.Peer.ipv4(CIDR), ec2.Port.tcp(443), "from the network")
+        for service in services:
+            self.vpc.add_interface_endpoint(
+                service,
+                service=ec2.InterfaceVpcEndpointAwsService(service),
+                subnets=self.private,
+                security_groups=[group],
+                open=False,
+            )
 
     def _record(self, size: Size) -> None:
         """Keep what was refused: all traffic would cost more than it tells."""

@@ -1,4 +1,4 @@
-"""Why a rule of cdk-nag does not hold for a resource: each with its reason, beside what it is about."""
+"""Why a rule of cdk-nag does not hold for a resource."""
 
 import json
 from typing import Any

@@ -13,7 +13,7 @@ RATE, BURST = 500, 1000  # requests a second, of the key
 
 
 class Rest(Construct):
-    """An API in the region, not at the edge: CloudFront refuses GET with a body, which clients send."""
+    """An API in the region, not at the edge: CloudFront refuses a GET with a body."""
 
     def __init__(self, scope: Construct, name: str, size: Size) -> None:
         super().__init__(scope, name)
@@ -59,7 +59,7 @@ class Rest(Construct):
     def _accept(self) -> None:
         accept(
             self.api,
-            "Scripts and sensors send x-api-key; they cannot sign in with Cognito, nor sign requests.",
+            "Scripts and sensors send x-api-key; they cannot sign in, nor sign requests.",
             "APIG4",
             "COG4",
         )

@@ -40,7 +40,9 @@ def settings_of(context: Context) -> Settings:
         user_id=user_id,
         size=size_of(context("size") or "small"),
         names=names_of(REPOSITORY / folder, user_id),
-        email=_matching(context, "email", "", r"[^@\s]+@[^@\s]+", "who hears of alarms, an address"),
+        email=_matching(
+            context, "email", "", r"[^@\s]+@[^@\s]+", "who hears of alarms, an address"
+        ),
         budget=int(_matching(context, "budget", "400", r"[1-9][0-9]*", "USD a month")),
         source=_flag(context, "source"),
         plugin=_there(

@@ -1,4 +1,4 @@
-"""How large each part is: ``small`` is the cheapest that works, ``classic`` survives the loss of a zone."""
+"""How large each part is: ``small`` is the cheapest, ``classic`` outlives the loss of a zone."""
 
 from dataclasses import dataclass
 

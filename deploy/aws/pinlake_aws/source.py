@@ -1,11 +1,11 @@
-"""A source database, where the rows are born: MySQL, private, encrypted, its password in a secret."""
+"""A source database: MySQL, private, encrypted, its password in a secret."""
 
 from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_rds as rds
 from constructs import Construct
 
-from pinlake_aws.network import Network
+from pinlake_aws.ground import Ground
 from pinlake_aws.reasons import accept
 from pinlake_aws.size import Size
 
@@ -15,17 +15,13 @@ VERSION = "8.4.8", "8.4"
 
 
 class Source(Construct):
-    """A database that the gateway's tasks may reach: through one of them `pinlake sample --to` fills it."""
+    """A database that the gateway's tasks may reach, and through them `pinlake sample --to`."""
 
     def __init__(
-        self,
-        scope: Construct,
-        name: str,
-        size: Size,
-        network: Network,
-        *clients: ec2.SecurityGroup,
+        self, scope: Construct, name: str, ground: Ground, *clients: ec2.SecurityGroup
     ) -> None:
         super().__init__(scope, name)
+        size, network = ground.size, ground.network
         group = network.group("Source", "The source database")
         for client in clients:
             group.add_ingress_rule(client, ec2.Port.tcp(PORT), "SQL over TLS")

@@ -1,9 +1,9 @@
-"""Kinesis streams of the data set, and the routes of API Gateway that lead to them without a server."""
+"""Kinesis streams of the data set, and the routes of the API that lead to them."""
 
 from dataclasses import dataclass
 from pathlib import Path
 
-from aws_cdk import RemovalPolicy, Stack
+from aws_cdk import RemovalPolicy
 from aws_cdk import aws_apigateway as api
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kinesis as kinesis
@@ -43,7 +43,11 @@ ROUTES = (
     Route("POST", MANY, "PutRecords", "put_records"),
     Route("PUT", "streams/record", "PutRecord", "put_record", ("querystring.stream-name",)),
     Route(
-        "GET", "streams/{stream-name}/sharditerator", "GetShardIterator", "get_shard_iterator", WHERE
+        "GET",
+        "streams/{stream-name}/sharditerator",
+        "GetShardIterator",
+        "get_shard_iterator",
+        WHERE,
     ),
     Route("GET", MANY, "GetRecords", "get_records", ("header.Shard-Iterator", "querystring.limit")),
 )
@@ -118,7 +122,7 @@ def _template(name: str) -> str:
 
 
 def _responses(operation: str) -> list[api.IntegrationResponse]:
-    """Return how answers go back: Kinesis's own JSON, and its errors under a status of their kind."""
+    """Return how answers go back: Kinesis's own JSON, with 200, 400 or 500."""
     empty = {"application/json": _template("empty")} if operation in WITHOUT_ANSWER else None
     content_type = {"method.response.header.Content-Type": "'application/json'"}
     return [

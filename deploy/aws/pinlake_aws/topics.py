@@ -1,10 +1,9 @@
 """Kafka: an MSK cluster that only IAM opens, and the data set's topics in it."""
 
-from aws_cdk import Fn
+from aws_cdk import Fn, custom_resources
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_msk as msk
-from aws_cdk import custom_resources
 from constructs import Construct
 
 from pinlake_aws.log_groups import log_group
@@ -13,6 +12,7 @@ from pinlake_aws.reasons import accept
 from pinlake_aws.size import Size
 from pinlake_aws.uploads import LAMBDA
 
+NAME = "pinlake"
 KAFKA = "3.9.x"
 PORT = 9098  # of brokers that IAM opens
 RETENTION_HOURS = 168
@@ -57,7 +57,9 @@ class Topics(Construct):
 
     def arn(self, kind: str, name: str) -> str:
         """Return the ARN of a topic or group: that of the cluster with another kind and a name."""
-        before, after = (Fn.select(at, Fn.split(":cluster/", self.cluster.attr_arn)) for at in (0, 1))
+        before, after = (
+            Fn.select(at, Fn.split(":cluster/", self.cluster.attr_arn)) for at in (0, 1)
+        )
         return f"{before}:{kind}/{after}/{name}"
 
     def _cluster(self, size: Size, network: Network) -> msk.CfnCluster:
@@ -72,7 +74,7 @@ class Topics(Construct):
         return msk.CfnCluster(
             self,
             "Cluster",
-            cluster_name="pinlake",
+            cluster_name=NAME,
             kafka_version=KAFKA,
             number_of_broker_nodes=size.brokers,
             broker_node_group_info=msk.CfnCluster.BrokerNodeGroupInfoProperty(
