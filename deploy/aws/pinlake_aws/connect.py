@@ -75,7 +75,9 @@ class Connect(Construct):
         return {"customPluginArn": plugin.attr_custom_plugin_arn, "revision": plugin.attr_revision}
 
     def _role(self, topics: Topics, names: tuple[str, ...], lake: s3.Bucket) -> iam.Role:
-        role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("kafkaconnect.amazonaws.com"))
+        ours = {"StringEquals": {"aws:SourceAccount": Stack.of(self).account}}
+        service = iam.ServicePrincipal("kafkaconnect.amazonaws.com", conditions=ours)
+        role = iam.Role(self, "Role", assumed_by=service)
         own = ["CreateTopic", "DescribeTopic", "ReadData", "WriteData"]
         read = {name: ["DescribeTopic", "ReadData"] for name in names}
         rights = topics.rights(

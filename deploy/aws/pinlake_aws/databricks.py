@@ -67,7 +67,7 @@ class Databricks(Construct):
         return role
 
     def _workspace(self, account: str) -> iam.Role:
-        """Return the role by which Databricks starts and ends clusters, and hands them their own."""
+        """Return the role by which Databricks starts clusters, and hands them their own."""
         role = iam.Role(
             self,
             "Workspace",

@@ -49,7 +49,14 @@ class Gateway(Construct):
         size, network, names = ground.size, ground.network, ground.settings.names
         self.group = network.group("Gateway", "Tasks of the gateway")
         topics.allow(self.group)
-        cluster = ecs.Cluster(self, "Cluster", vpc=network.vpc)
+        cluster = ecs.Cluster(
+            self,
+            "Cluster",
+            vpc=network.vpc,
+            execute_command_configuration=ecs.ExecuteCommandConfiguration(
+                logging=ecs.ExecuteCommandLogging.NONE
+            ),
+        )
         accept(cluster, "Alarms on the API and the balancer tell it for less.", "ECS4")
         task = self._task(size, topics, names, ground.settings.image)
         self._grant(task, topics, names, streams.arns)
