@@ -76,8 +76,6 @@ def test_buckets_are_there_and_encrypted(stack, made, aws):
     for name in buckets.values():
         rules = s3.get_bucket_encryption(Bucket=name)["ServerSideEncryptionConfiguration"]["Rules"]
         assert rules[0]["ApplyServerSideEncryptionByDefault"]["SSEAlgorithm"] == "AES256"
-        lifecycle = s3.get_bucket_lifecycle_configuration(Bucket=name)["Rules"]
-        assert any("AbortIncompleteMultipartUpload" in rule for rule in lifecycle)
     versions = Counter(
         s3.get_bucket_versioning(Bucket=name).get("Status") for name in buckets.values()
     )
