@@ -351,6 +351,12 @@ class GatewayUnreachable(PinlakeError):
     """{url} could not be reached: {reason}; is `pinlake serve` running there?"""
 
 
+class GatewayForbids(PinlakeError):
+    """The gateway at {url} does not let this producer in: {reason}. Set post.api_key, or
+    PINLAKE_POST_API_KEY; nothing was passed over, the next run goes on here.
+    """
+
+
 class AddressRefused(PinlakeError):
     """{host} is not a loopback address and this gateway has neither keys nor TLS:
     bind 127.0.0.1, or say --insecure if the network is trusted.

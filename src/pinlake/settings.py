@@ -37,6 +37,13 @@ class Gateway(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     auto_create_streams: bool = True
 
 
+class Post(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """``[post]``: how the producer is let in."""
+
+    api_key: str = ""
+    """Sent as ``x-api-key``, which API Gateway asks for; empty: none is sent."""
+
+
 class Log(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """``[log]``: how long the embedded log keeps records, and how large it may be. 0: no limit."""
 
@@ -165,6 +172,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     engine: Literal["duckdb", "spark"] = "duckdb"
     log_level: Literal["debug", "info", "warning", "error"] = "warning"
     gateway: Gateway = Gateway()
+    post: Post = Post()
     log: Log = Log()
     kinesis: Kinesis = Kinesis()
     sink: Sink = Sink()
@@ -388,7 +396,9 @@ def _convert(values: dict[str, Any]) -> Settings:
         raise SettingInvalid(where="settings", name=name, value=shown, reason=reason) from error
 
 
-SECRETS = frozenset({"kinesis.access_key", "kinesis.secret_key", "kinesis.session_token"})
+SECRETS = frozenset(
+    {"kinesis.access_key", "kinesis.secret_key", "kinesis.session_token", "post.api_key"}
+)
 """Settings whose values are never shown."""
 
 
@@ -405,6 +415,7 @@ __all__ = [
     "Kinesis",
     "Log",
     "Places",
+    "Post",
     "Settings",
     "Sink",
     "Spark",

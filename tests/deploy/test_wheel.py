@@ -1,6 +1,8 @@
 """The wheel, in an empty environment outside the checkout, is the whole product."""
 
+import importlib.metadata
 import os
+import shutil
 import subprocess
 import sys
 import venv
@@ -8,6 +10,8 @@ import zipfile
 from pathlib import Path
 
 import pytest
+
+from harness import compose_model
 
 ROOT = Path(__file__).parents[2]
 
@@ -32,18 +36,93 @@ def test_the_wheel_holds_every_file_of_the_package_and_nothing_else(wheel):
     assert {".py", ".sql", ".toml"} <= suffixes
 
 
-@pytest.mark.slow
-def test_the_installed_wheel_runs_the_demo(wheel, tmp_path):
-    venv.create(tmp_path / "venv", with_pip=True)
-    python = tmp_path / "venv" / "bin" / "python"
-    pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+@pytest.fixture(scope="module")
+def installed(wheel, tmp_path_factory):
+    """An environment that holds the wheel and the lock of what runs, and nothing else."""
+    folder = tmp_path_factory.mktemp("installed") / "venv"
+    venv.create(folder, with_pip=True)
+    pip = [
+        folder / "bin" / "python",
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+    ]
     _run(*pip, "--require-hashes", "-r", ROOT / "requirements" / "run.txt")
     _run(*pip, "--no-deps", wheel)
-    done = _run(
-        tmp_path / "venv" / "bin" / "pinlake", "demo", "--posts", "20", cwd=tmp_path, timeout=240
-    )
+    return folder
+
+
+@pytest.mark.slow
+def test_the_installed_wheel_runs_the_demo(installed, tmp_path):
+    done = _run(installed / "bin" / "pinlake", "demo", "--posts", "20", cwd=tmp_path, timeout=240)
     assert "most_popular_category_by_year" in done.stdout
     assert (tmp_path / ".pinlake" / "report.html").stat().st_size > 10_000
+
+
+@pytest.mark.slow
+def test_the_image_is_made_by_the_dockerfiles_own_steps(installed, tmp_path):
+    """Each stage's COPY and RUN lines, in order, over what .dockerignore lets through.
+
+    The environment of the test above, less pinlake, stands for the image's: it holds what
+    run.txt brings, so that this installs no more than what the image's lock adds.
+    """
+    _run(installed / "bin" / "python", "-m", "pip", "uninstall", "--yes", "--quiet", "pinlake")
+    context = _context(tmp_path / "context")
+    stages = {}
+    for stage, name, rest in compose_model.instructions():
+        if name == "FROM":
+            at = stages[stage] = stages[rest.rpartition(" AS ")[2]] = tmp_path / f"stage-{stage}"
+            (at / "build").mkdir(parents=True)
+        elif name == "COPY" and "/opt/pinlake" not in rest:
+            _copy(rest, context, stages, at / "build")
+        elif name == "RUN" and "pip" in rest:
+            command = rest.replace("/opt/pinlake", str(installed))
+            if not command.startswith(
+                "/"
+            ):  # the first stage's own Python, which has the tools of build.txt
+                command = f"{installed / 'bin'}/{command}"
+            _run(*command.split(), cwd=at / "build")
+    says = _run(installed / "bin" / "pinlake", "--version", cwd=tmp_path)
+    assert says.stdout.split()[-1] == importlib.metadata.version("pinlake")
+    _run(
+        installed / "bin" / "python",
+        "-c",
+        "import boto3, confluent_kafka, psycopg, pymysql, aws_msk_iam_sasl_signer",
+    )
+    _run(installed / "bin" / "pinlake", "sample", "--rows", "10", cwd=tmp_path)
+
+
+def _context(folder):
+    """Return what Docker would be sent: the files of the checkout that .dockerignore lets through."""
+    allowed = [
+        line[1:]
+        for line in (ROOT / ".dockerignore").read_text().splitlines()
+        if line.startswith("!")
+    ]
+    for name in allowed:
+        source, place = ROOT / name, folder / name
+        place.parent.mkdir(parents=True, exist_ok=True)
+        if source.is_dir():
+            shutil.copytree(source, place, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(source, place)
+    return folder
+
+
+def _copy(arguments, context, stages, to):
+    """Do what COPY does, from the context or another stage, into a stage's working folder."""
+    *options, last = arguments.split()
+    sources = [each for each in options if not each.startswith("--")]
+    [start] = [
+        stages[each.removeprefix("--from=")] for each in options if each.startswith("--from=")
+    ] or [context]
+    for name in sources:
+        source = start / name.removeprefix("/")
+        place = to / last / source.name if last.endswith("/") else to / last
+        place.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copytree(source, place) if source.is_dir() else shutil.copy(source, place)
 
 
 def _run(*arguments, cwd=None, timeout=240):

@@ -8,6 +8,7 @@ from itertools import islice
 
 import pytest
 
+from harness.keyed_proxy import KeyedProxy
 from harness.pipeline import USER_ID, Gateway, pinlake
 from pinlake.dataset import load
 from pinlake.log.open import open_reader
@@ -52,6 +53,23 @@ def test_two_runs_post_the_classic_rows_one_after_another(home, via):
     assert [(each["posts"], each["sent"], each["refused"], each["draws"]) for each in said] == [
         (25, 75, 0, 25), (15, 45, 0, 40),
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("via", ["kafka", "kinesis"])
+def test_behind_api_gateway_the_key_lets_in_and_is_never_shown(home, via):
+    with Gateway(home) as gateway, KeyedProxy(gateway.url, "a-key-of-tests") as proxy:
+        post = ("post", "--via", via, "--posts", 2, "--url", proxy.url, "--home", home)
+        refused = pinlake(*post, check=False, environment={"PINLAKE_POST_API_KEY": "another-key"})
+        let_in = {"PINLAKE_POST_API_KEY": "a-key-of-tests"}
+        done = pinlake(*post, environment=let_in)
+        shown = pinlake("config", "--home", home, environment=let_in).stdout
+        held = rows_in_log(home, via, "pin")
+    assert (refused.returncode, proxy.refused) == (1, 1)
+    assert f"{proxy.url} does not let this producer in: 403 Forbidden" in refused.stderr
+    assert "PINLAKE_POST_API_KEY" in refused.stderr
+    assert "6 records sent" in done.stdout
+    assert held == [next(generate(PINTEREST, "pin", number, 1)) for number in DRAWS[:2]]
+    assert not any("-key" in text for text in (refused.stdout + refused.stderr, shown))
 
 
 @pytest.mark.slow

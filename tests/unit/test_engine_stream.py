@@ -7,6 +7,7 @@ import pytest
 
 from harness.delta_log import assert_sound, schema_of
 from pinlake.dataset import Column, Table
+from pinlake.engine import records
 from pinlake.engine.base import LogRange, LogRanges, Step
 from pinlake.errors import TopicUnknown
 from pinlake.record import Partition, Record, stream, topic
@@ -41,6 +42,19 @@ def test_rows_duplicates_and_quarantine_add_up_to_the_records(world):
         ("s", "0", "1", 0, "not JSON", b"junk"),
         ("s", "0", "3", 1, "not an object", b"7"),
     ]
+    assert_sound(world.folder / "stream/t")
+
+
+def test_a_batch_of_thousands_is_taken_as_one_of_few_is(world):
+    world.stream(TABLE, 1, "s", None, world.post("s", [row(1, "first"), row(5_500, "first")]))
+    numbers = [*range(3 * records.FEW // 2), 7, 8]
+    last = world.post("s", [*(row(number, f"n{at}") for at, number in enumerate(numbers)), b"junk"])
+    outcome = world.stream(TABLE, 2, "s", 1, last)
+    taken = 3 * records.FEW // 2 - 2
+    assert (outcome.rows, outcome.duplicates, outcome.quarantined) == (taken, 4, 1)
+    held = dict(world.rows("stream/t"))
+    assert len(held) == taken + 2
+    assert (held[1], held[5_500], held[7], held[8]) == ("first", "first", "n7", "n8")
     assert_sound(world.folder / "stream/t")
 
 

@@ -7,7 +7,13 @@ import pytest
 
 from harness.faulty_gateway import DROP, LOSE, OK, FaultyGateway
 from pinlake.dataset import StreamRoute, load
-from pinlake.errors import GatewayUnreachable, ProducerStateUnusable, SettingInvalid, SourceFailed
+from pinlake.errors import (
+    GatewayForbids,
+    GatewayUnreachable,
+    ProducerStateUnusable,
+    SettingInvalid,
+    SourceFailed,
+)
 from pinlake.producer.connection import Patience
 from pinlake.producer.emulation import post
 from pinlake.source.database import DatabaseSource
@@ -175,7 +181,18 @@ def test_a_throttled_kinesis_is_tried_again_although_it_says_400(run):
     assert (report.sent, report.retried, report.refused) == (3, 1, 0)
 
 
-@pytest.mark.parametrize("status", [400, 403, 404, 413, 422])
+@pytest.mark.parametrize("status", [401, 403])
+def test_who_is_not_let_in_stops_and_goes_on_there_later(run, status):
+    with FaultyGateway([OK, status]) as gateway:
+        with pytest.raises(GatewayForbids, match=f"{status} told to say {status}"):
+            run(gateway.url, posts=2)
+        report = run(gateway.url, posts=1)
+    assert (report.posts, report.sent, report.draws) == (1, 2, 1)
+    assert gateway.numbers(route("kafka", "pin")) == [CLASSIC[0]]
+    assert gateway.numbers(route("kafka", "geo")) == [CLASSIC[0]]
+
+
+@pytest.mark.parametrize("status", [400, 404, 413, 422])
 def test_a_refusal_is_counted_told_and_passed_over(run, status):
     with FaultyGateway([OK, status, OK, status]) as gateway:
         report = run(gateway.url, posts=2)

@@ -1,9 +1,11 @@
-"""Commands that look and change nothing: query, quality, status, config."""
+"""Commands that look and change nothing: query, report, quality, status, config."""
 
 from __future__ import annotations
 
 import sys
+from datetime import UTC, datetime
 from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -74,6 +76,39 @@ def query(
         return
     for each in lake.questions().values():
         typer.echo(f"{each.name:50} {each.title}")
+
+
+@commands.command()
+def report(
+    to: Annotated[
+        Path | None,
+        typer.Option(help="The file to write. [default: report.html in the home]", metavar="FILE"),
+    ] = None,
+    home: HomeOption = None,
+    dataset: DatasetOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Write one HTML file: what the lake holds, the answer to every question, what was set aside.
+
+    It exits with 1 where a question has no answer; the file says why.
+
+    Example: `pinlake report --to /srv/www/posts.html`
+    """
+    from pinlake.run.present import Presenter
+    from pinlake.run.report import run_report
+
+    at, held = opened(home, dataset, create=False)
+    path = to or at.report_path
+    if not path.parent.is_dir():
+        raise typer.BadParameter(f"there is no folder {path.parent}; make it first")
+    unanswered = run_report(at, held, path, began=datetime.now(UTC))
+    Presenter(json=json).say(
+        f"Report: {path}", report=path, questions=len(held.questions), unanswered=unanswered
+    )
+    if unanswered:
+        names = ", ".join(unanswered)
+        typer.echo(f"pinlake: no answer to {names}; the report says why", err=True)
+        raise typer.Exit(1)
 
 
 @commands.command()

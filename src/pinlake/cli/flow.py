@@ -180,6 +180,7 @@ def post(
             rate=rate,
             state=state,
             progress=lambda at: advance(at.posts),
+            api_key=at.settings.post.api_key,
         )
     Presenter(json=json).report(report)
     if report.refused:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from pinlake.dashboard import charts
 from pinlake.dashboard.shape import shape_of
@@ -17,32 +18,44 @@ SHOWN = 500
 FRAME = 180
 
 
-def cards(lake: OpenLake) -> str:
+class Cards(NamedTuple):
+    """Every question's card as HTML, and the names of the questions that had no answer."""
+
+    html: str
+    unanswered: tuple[str, ...]
+
+
+def cards(lake: OpenLake) -> Cards:
     """Return every question's card, in the data set's order, in two columns of like height."""
     columns: tuple[list[str], list[str]] = ([], [])
     heights = [0, 0]
+    unanswered = []
     for question in lake.questions().values():
-        card, height = _card(lake, question)
+        content, height, answered = _content(lake, question)
         shorter = heights.index(min(heights))
-        columns[shorter].append(card)
+        columns[shorter].append(_card(question, content))
         heights[shorter] += FRAME + height
+        if not answered:
+            unanswered.append(question.name)
     stacks = "".join(f'<div class="stack">{"".join(column)}</div>' for column in columns)
-    return f'<div class="grid">{stacks}</div>'
+    return Cards(f'<div class="grid">{stacks}</div>', tuple(unanswered))
 
 
-def _card(lake: OpenLake, question: Question) -> tuple[str, int]:
-    """Return a card, and about how high its content is, in pixels."""
+def _content(lake: OpenLake, question: Question) -> tuple[str, int, bool]:
+    """Return what a card shows, about how high that is in pixels, and whether it is an answer."""
     try:
-        content, height = _answer(lake, question)
+        return *_answer(lake, question), True
     except PinlakeError as error:
-        content, height = f'<p class="empty">{html.escape(str(error))}</p>', 0
-    card = (
+        return f'<p class="empty">{html.escape(str(error))}</p>', 0, False
+
+
+def _card(question: Question, content: str) -> str:
+    return (
         f'<article class="card answer" id="{html.escape(question.name)}">'
         f"<h3>{html.escape(question.title)}</h3>"
         f'<p class="asked"><code>{html.escape(question.name)}</code></p>'
         f"{content}{_sql(question)}</article>"
     )
-    return card, height
 
 
 def _answer(lake: OpenLake, question: Question) -> tuple[str, int]:

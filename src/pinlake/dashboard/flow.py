@@ -101,11 +101,14 @@ class FlowCounts(msgspec.Struct, frozen=True):
         return sum(count.rows for count in self.tables if count.name == table)
 
 
-def flow_counts(home: Home, dataset: Dataset, log: LogReader) -> FlowCounts:
-    """Count what the home holds now: cheap enough to be called every few seconds."""
+def flow_counts(home: Home, dataset: Dataset, log: LogReader | None) -> FlowCounts:
+    """Count what the home holds now: cheap enough to be called every few seconds.
+
+    ``log`` None where the home cannot see it: of the log then nothing is counted.
+    """
     stored = _objects(open_lake(home))
     return FlowCounts(
-        log=_log_counts(dataset, log),
+        log=_log_counts(dataset, log) if log else (),
         objects=len(stored),
         object_bytes=sum(stored),
         tables=_table_counts(OpenLake(home, dataset)),

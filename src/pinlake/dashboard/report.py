@@ -26,24 +26,26 @@ class Run(msgspec.Struct, frozen=True):
     seconds: float
 
 
-def write_report(path: Path, *, lake: OpenLake, flow: FlowCounts, run: Run) -> None:
-    """Write the report of a run as one file that loads nothing from anywhere.
+def write_report(path: Path, *, lake: OpenLake, flow: FlowCounts, run: Run) -> tuple[str, ...]:
+    """Write the report of a run as one file, and return the questions that had no answer.
 
     It asks the lake every question of its data set, compares the two routes and
     shows what was set aside; where a table is not there yet, it says so. The
-    file is replaced whole, so that a browser never sees half of one.
+    file loads nothing from anywhere, and is replaced whole, so that a browser never
+    sees half of one.
     """
-    agreement = compared(lake)
+    agreement, asked = compared(lake), answers.cards(lake)
     page = Template((FOLDER / "report.html").read_text("utf-8")).substitute(
         title=html.escape(f"pinlake: {lake.dataset.name}"),
         style=(FOLDER / "report.css").read_text("utf-8"),
         header=_header(lake, flow, run, agreement),
-        main="\n".join(_sections(lake, flow, agreement)),
+        main="\n".join(_sections(lake, flow, agreement, asked.html)),
         footer=_footer(),
     )
     draft = path.with_name(f".{path.name}.draft")
     draft.write_text(page, "utf-8")
     draft.replace(path)
+    return asked.unanswered
 
 
 def compared(lake: OpenLake) -> tuple[Difference, ...]:
@@ -104,7 +106,9 @@ def _keys(flow: FlowCounts, agreement: Sequence[Difference]) -> list[tuple[str, 
     ]
 
 
-def _sections(lake: OpenLake, flow: FlowCounts, agreement: Sequence[Difference]) -> list[str]:
+def _sections(
+    lake: OpenLake, flow: FlowCounts, agreement: Sequence[Difference], cards: str
+) -> list[str]:
     return [
         section(
             "The flow",
@@ -115,7 +119,7 @@ def _sections(lake: OpenLake, flow: FlowCounts, agreement: Sequence[Difference])
         section(
             "The answers",
             "Each is one SQL file over the cleaned tables, asked a moment ago.",
-            answers.cards(lake),
+            cards,
         ),
         section(
             "Do batch and stream agree?",

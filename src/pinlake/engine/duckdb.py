@@ -137,12 +137,14 @@ class DuckdbEngine(StepEngine):
             decoded = records.decode(self.connection, step.table, taken, records.as_read)
             self.connection.register("keys", inputs.Keys([each.keys for each in fetched]))
             return self._append(step, decoded, of_stream=True)
+        small = len(taken) < records.FEW
         if self._hoped(step, lambda: self._keep(step, taken, checked=True)):
-            return self._cleaned(step, self.connection.table("_batch"), ())
+            return self._cleaned(step, self.connection.table("_batch"), (), small=small)
         decoded = records.decode(self.connection, step.table, taken, records.as_read)
         self._note(step, decoded, taken)
         self._keep(step, decoded.values)
-        return self._cleaned(step, self.connection.table("_batch"), decoded.rejected)
+        batch = self.connection.table("_batch")
+        return self._cleaned(step, batch, decoded.rejected, small=small)
 
     def _keep(self, step: Step, values: Values, *, checked: bool = False) -> bool:
         """Keep a batch's rows as the table ``_batch``."""
@@ -191,12 +193,17 @@ class DuckdbEngine(StepEngine):
         return self._commit(step, kind, rows, outcome)
 
     def _cleaned(
-        self, step: Step, batch: DuckDBPyRelation, rejected: tuple[Rejected, ...]
+        self,
+        step: Step,
+        batch: DuckDBPyRelation,
+        rejected: tuple[Rejected, ...],
+        *,
+        small: bool = False,
     ) -> Outcome:
-        """Commit what a batch's cleaning gives, one row a key."""
+        """Commit what a batch's cleaning gives, one row a key; ``small`` as for Cleaning."""
         cleaning = self._cleaning(step)
         evolution.follow(self.lake, step.output, cleaning.schema, self.connection)
-        rejected += cleaning.take(batch, small=step.stage == "stream")
+        rejected += cleaning.take(batch, small=small)
         self._quarantine(step, rejected)
         duplicates = cleaning.keyed - cleaning.taken
         outcome = Outcome(step.number, cleaning.taken, duplicates, len(rejected), None)

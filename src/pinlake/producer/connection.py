@@ -14,11 +14,15 @@ from urllib.parse import SplitResult, urlsplit
 
 import msgspec
 
-from pinlake.errors import GatewayUnreachable, SettingInvalid
+from pinlake.errors import GatewayForbids, GatewayUnreachable, SettingInvalid
 
 TIMEOUT_SECONDS = 30.0
 THROTTLED = ("ProvisionedThroughputExceededException", "ThrottlingException")
 """Kinesis says "slow down" with status 400 and one of these codes."""
+
+
+FORBIDDEN = frozenset({401, 403})
+"""Who is not let in with one record is not with the next."""
 
 
 class Patience(msgspec.Struct, frozen=True):
@@ -68,6 +72,7 @@ class Connection:
     A request whose answer was lost is sent again, so the gateway may get it twice.
     ``retried`` counts the requests sent again. ``sleep`` and ``rng`` are the waits
     and their jitter, ``today`` is the clock that a Retry-After date is told against.
+    ``api_key`` goes with each request as ``x-api-key``.
     """
 
     def __init__(
@@ -78,9 +83,11 @@ class Connection:
         rng: random.Random,
         patience: Patience = PATIENT,
         today: Callable[[], datetime] = lambda: datetime.now(UTC),
+        api_key: str = "",
     ) -> None:
         self.url = url.rstrip("/")
         self.retried = 0
+        self._let_in = {"x-api-key": api_key} if api_key else {}
         self._sleep, self._rng, self._patience, self._today = sleep, rng, patience, today
         parts = _parts(url)
         self._prefix = parts.path.rstrip("/")
@@ -94,12 +101,15 @@ class Connection:
     def send(self, method: str, path: str, body: bytes, content_type: str) -> Answer:
         """Return the answer to a request, which may be a refusal.
 
-        Raises GatewayUnreachable when neither an answer came nor any hope is left.
+        Raises GatewayUnreachable when neither an answer came nor any hope is left, and
+        GatewayForbids where no record would be taken.
         """
         attempt = 1
         while True:
             answer, reason = self._once(method, path, body, content_type)
             if answer is not None and not answer.is_passing:
+                if answer.status in FORBIDDEN:
+                    raise GatewayForbids(url=self.url, reason=f"{answer.status} {answer.message}")
                 return answer
             self.wait(attempt, reason, asked_wait(answer, self._today()))
             attempt += 1
@@ -121,7 +131,7 @@ class Connection:
         """Send once; return the answer or None, and what is to be said of it."""
         self._drop_if_ended()
         try:
-            headers = {"Content-Type": content_type}
+            headers = {"Content-Type": content_type, **self._let_in}
             self._http.request(method, self._prefix + path, body=body, headers=headers)
             answer = _answer(self._http.getresponse())
         except (OSError, HTTPException) as error:

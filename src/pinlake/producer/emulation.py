@@ -106,6 +106,7 @@ def post(
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
     rng: random.Random | None = None,
+    api_key: str = "",
 ) -> PostReport:
     """Post ``posts`` more draws, from where the run before stopped, and say what was done.
 
@@ -113,7 +114,7 @@ def post(
     record; with ``batch`` n, a request takes n draws' rows of one table. A run that
     stopped in the middle of a draw (or batch) goes on with the table that was not
     answered, and that draw counts as one of ``posts``. Another seed begins its own
-    sequence. ``via`` is kafka or kinesis, ``rate`` posts a second.
+    sequence. ``via`` is kafka or kinesis, ``rate`` posts a second; ``api_key`` lets in.
 
     Nothing is left out; what was sent and not yet noted when the process was
     killed is sent again. A refused record (4xx) is counted and passed over.
@@ -126,7 +127,8 @@ def post(
     tables = [dataset.tables[name] for name in emulation.order]
     file, start = ProgressFile(state), start_of(emulation)
     jitter = rng or random.Random()  # noqa: S311
-    with closing(Connection(url, sleep=sleep, rng=jitter, patience=patience)) as connection:
+    made = Connection(url, sleep=sleep, rng=jitter, patience=patience, api_key=api_key)
+    with closing(made) as connection:
         client = _client(via, connection, user_id, batch)
         for table in tables:
             client.route(table)

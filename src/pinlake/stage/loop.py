@@ -10,7 +10,7 @@ from typing import Protocol, Self
 import msgspec
 
 from pinlake.dataset import Dataset
-from pinlake.errors import PinlakeError
+from pinlake.errors import PinlakeError, TableMissing
 from pinlake.lake.store import Lake
 from pinlake.settings import Home
 from pinlake.stage.start import (
@@ -104,8 +104,9 @@ def run_stage(
 
     For ever, it waits for the log, finds tables as they come, and a table that
     fails is tried again with growing pauses while the others go on. Once, the
-    others are finished first, then the first table's error is raised. With
-    ``accept_loss`` it goes on behind records that the log forgot unread.
+    others are finished first, then the first table's error is raised; a table that is
+    neither declared nor there is TableMissing. With ``accept_loss`` it goes on behind
+    records that the log forgot unread.
     """
     url = log_url(stage, home)
     if url and not wait_for_log(url, stop, once=once):
@@ -117,10 +118,18 @@ def run_stage(
         Loop(stage, lake, report, _keeper(lake, home, dataset)) as loop,
     ):
         if once:
+            _check_known(table, dataset, crew, lake)
             loop.drain(crew, stop)
         else:
             loop.follow(crew, stop, period(stage, home.settings))
         return loop.report
+
+
+def _check_known(table: str | None, dataset: Dataset, crew: Crew, lake: Lake) -> None:
+    """Raise TableMissing where the one table asked for is neither declared nor arrived."""
+    if table is None or table in dataset.tables or crew.planners():
+        return
+    raise TableMissing(table=table, lake=lake.url, known=", ".join(dataset.tables))
 
 
 def _keeper(lake: Lake, home: Home, dataset: Dataset) -> Keeper:

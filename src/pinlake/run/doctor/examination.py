@@ -25,6 +25,7 @@ from pinlake.run.doctor import (
     sources,
     stages,
     tables,
+    workers,
 )
 from pinlake.run.doctor.finding import Finding
 from pinlake.run.doctor.patient import Patient
@@ -38,6 +39,7 @@ CHECKS: Mapping[str, Check] = {
     "data set": place.dataset,
     "engine": engines.engine,
     "lake": s3.lake,
+    "workers": workers.workers,
     "port": place.port,
     "log's writer": place.writer,
     "disk": place.disk,
