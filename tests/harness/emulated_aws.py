@@ -5,6 +5,7 @@ import json
 
 import boto3
 import pytest
+import requests
 
 ACCOUNT, REGION = "123456789012", "us-east-1"
 
@@ -30,6 +31,8 @@ def emulator():
     running.start()
     try:
         host, port = running.get_host_and_port()
+        # What it emulates belongs to the process, not to this server.
+        requests.post(f"http://{host}:{port}/moto-api/reset", timeout=30).raise_for_status()
         yield Emulated(f"http://{host}:{port}")
     finally:
         running.stop()
@@ -52,10 +55,10 @@ class Emulated:
             aws_secret_access_key="thing",
         )
 
-    def deploy(self, stack, name="Pinlake"):
-        """Make what can be made of a stack; return physical ids by logical id."""
+    def deploy(self, stack, name="Pinlake", kinds=("AWS::",)):
+        """Make what can be made of a stack, of types that begin so; return ids by logical id."""
         self._publish(stack)
-        template = {**stack.template, "Resources": possible(stack.resources), "Outputs": {}}
+        template = {**stack.template, "Resources": possible(stack.resources, kinds), "Outputs": {}}
         formation = self.client("cloudformation")
         capabilities = ["CAPABILITY_NAMED_IAM"]
         formation.create_stack(
@@ -78,10 +81,14 @@ class Emulated:
                 s3.put_object(Bucket=bucket, Key=place["objectKey"], Body=b"PK")
 
 
-def possible(resources):
+def possible(resources, kinds):
     """Return the resources that the emulator can make; what they say of others becomes text."""
     known = known_types()
-    gone = {name for name, each in resources.items() if each["Type"] not in known}
+    gone = {
+        name
+        for name, each in resources.items()
+        if each["Type"] not in known or not each["Type"].startswith(kinds)
+    }
     kept = {name: _without(each, gone) for name, each in resources.items() if name not in gone}
     for each in kept.values():
         waits = each.pop("DependsOn", [])
