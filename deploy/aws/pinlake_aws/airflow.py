@@ -13,7 +13,7 @@ from constructs import Construct
 
 from pinlake_aws.ground import Ground
 from pinlake_aws.reasons import accept, accept_resources
-from pinlake_aws.uploads import Uploads
+from pinlake_aws.settings import Settings
 
 VERSION = "3.0.6"
 NAME = "pinlake"
@@ -35,7 +35,7 @@ class Airflow(Construct):
         lake, project = ground.lake.lake, ground.settings.airflow
         self.group = network.group("Airflow", "Schedulers, workers and page of Airflow")
         self.group.add_ingress_rule(self.group, ec2.Port.all_traffic(), "among themselves")
-        uploaded = self._upload(ground.uploads, bucket, project)
+        uploaded = self._upload(ground)
         role = self._role(bucket, lake)
         settings = f"settings/{_digest(project)}"
         subnets = network.vpc.select_subnets(subnet_group_name="private").subnet_ids
@@ -55,7 +55,7 @@ class Airflow(Construct):
                 security_group_ids=[self.group.security_group_id], subnet_ids=subnets[:2]
             ),
             logging_configuration={each: _log(each) for each in map(_property, LOGS)},
-            airflow_configuration_options={"pinlake.lake": f"s3://{lake.bucket_name}"},
+            airflow_configuration_options=_options(ground.settings, lake),
             min_workers=1,
             max_workers=size.airflow_workers,
         )
@@ -65,15 +65,16 @@ class Airflow(Construct):
         """Let the members of a group see Airflow's page."""
         self.group.add_ingress_rule(group, ec2.Port.tcp(443), "the page")
 
-    def _upload(
-        self, uploads: Uploads, bucket: s3.Bucket, project: Path
-    ) -> list[deployment.BucketDeployment]:
+    def _upload(self, ground: Ground) -> list[deployment.BucketDeployment]:
+        uploads, bucket, settings = ground.uploads, ground.lake.airflow, ground.settings
+        project = settings.airflow
         ignored = ["__pycache__", "*.pyc"]
         dags = deployment.Source.asset(str(project / "dags"), exclude=ignored)
+        built = [deployment.Source.asset(str(each)) for each in settings.wheel]
         rest = deployment.Source.asset(str(project), exclude=["*", *(f"!{each}" for each in FILES)])
         return [
-            uploads.put("Dags", dags, bucket, DAGS),
-            uploads.put("Settings", rest, bucket, f"settings/{_digest(project)}"),
+            uploads.put("Dags", [dags, *built], bucket, DAGS),
+            uploads.put("Settings", [rest], bucket, f"settings/{_digest(project)}"),
         ]
 
     def _role(self, bucket: s3.Bucket, lake: s3.Bucket) -> iam.Role:
@@ -101,6 +102,15 @@ class Airflow(Construct):
             lake.arn_for_objects("*"),
         )
         return role
+
+
+def _options(settings: Settings, lake: s3.Bucket) -> dict[str, str]:
+    """Return what startup.sh makes variables of: ``pinlake.user_id`` is PINLAKE_USER_ID."""
+    return {
+        "pinlake.user_id": settings.user_id,
+        "pinlake.lake": f"s3://{lake.bucket_name}",
+        "pinlake.airflow_run": settings.airflow_run,
+    }
 
 
 def _rights(stack: Stack, bucket: s3.Bucket, lake: s3.Bucket) -> list[iam.PolicyStatement]:

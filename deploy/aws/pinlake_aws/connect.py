@@ -58,7 +58,7 @@ class Connect(Construct):
     def _plugin(self, ground: Ground) -> dict[str, object]:
         archive = ground.settings.plugin
         source = deployment.Source.asset(str(archive))
-        uploaded = ground.uploads.put("Plugin", source, ground.lake.plugins)
+        uploaded = ground.uploads.put("Plugin", [source], ground.lake.plugins)
         key = Fn.select(0, uploaded.object_keys)
         location = kafkaconnect.CfnCustomPlugin.S3LocationProperty(
             bucket_arn=uploaded.deployed_bucket.bucket_arn, file_key=key

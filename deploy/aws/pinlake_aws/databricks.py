@@ -31,6 +31,14 @@ class Databricks(Construct):
         self.catalog = self._catalog(settings.databricks_external_id, lake)
         self.workspace = self._workspace(settings.databricks_account)
 
+    def told(self) -> dict[str, str]:
+        """Return what Databricks asks for when a workspace, a credential and clusters are made."""
+        return {
+            "WorkspaceRole": self.workspace.role_arn,
+            "CatalogRole": self.catalog.role_arn,
+            "InstanceProfile": self.profile.instance_profile_arn,
+        }
+
     def _cluster(self, lake: s3.Bucket, stream_arns: list[str]) -> iam.Role:
         """Return what a cluster runs as, where tables are paths or mounts."""
         role = iam.Role(self, "Cluster", assumed_by=iam.ServicePrincipal("ec2.amazonaws.com"))

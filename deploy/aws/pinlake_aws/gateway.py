@@ -22,15 +22,6 @@ from pinlake_aws.streams import Streams
 from pinlake_aws.topics import Topics
 
 PORT = 8082
-IN_IMAGE = (
-    "src",
-    "requirements",
-    "deploy/compose",
-    "pyproject.toml",
-    "README.md",
-    "LICENSE",
-    "CHANGELOG.md",
-)
 PRODUCE = ["DescribeTopic", "WriteData"]
 STREAM = ["PutRecord", "PutRecords", "DescribeStreamSummary", "ListShards"]
 
@@ -95,7 +86,6 @@ class Gateway(Construct):
             image=ecs.ContainerImage.from_asset(
                 str(REPOSITORY),
                 file=str(dockerfile.relative_to(REPOSITORY)),
-                exclude=["*", *(f"!{each}" for each in IN_IMAGE), "**/.venv", "**/__pycache__"],
                 platform=ecr_assets.Platform.LINUX_AMD64,
             ),
             entry_point=["pinlake"],

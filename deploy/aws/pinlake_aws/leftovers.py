@@ -34,7 +34,15 @@ def leftovers(client: Client) -> list[Left]:
     What MWAA makes by itself stands in the stack's network, whose tag tells of
     it: a network that is gone has nothing in it.
     """
-    return [*_tagged(client), *_logs(client)]
+    return [*_stacks(client), *_tagged(client), *_logs(client)]
+
+
+def _stacks(client: Client) -> Iterator[Left]:
+    for page in client("cloudformation").get_paginator("list_stacks").paginate():
+        for each in page["StackSummaries"]:
+            name, status = each["StackName"], each["StackStatus"]
+            if name in {"Pinlake", "PinlakeToolkit"} and status != "DELETE_COMPLETE":
+                yield Left(name, f"a stack, {status}", bills=True)
 
 
 def _tagged(client: Client) -> Iterator[Left]:

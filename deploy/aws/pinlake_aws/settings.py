@@ -11,6 +11,7 @@ from pinlake_aws.names import Names, names_of
 from pinlake_aws.size import Size, size_of
 
 REPOSITORY = Path(__file__).resolve().parents[3]
+BUILT = "deploy/aws/build"
 PLUGIN = "deploy/aws/plugin/confluentinc-kafka-connect-s3.zip"
 Context = Callable[[str], Any]
 
@@ -28,6 +29,8 @@ class Settings:
     plugin: Path
     airflow: Path
     image: Path
+    airflow_run: str
+    wheel: tuple[Path, ...]  # what `deploy` built of pinlake for Airflow, if it did
     databricks_account: str
     databricks_external_id: str
 
@@ -49,6 +52,10 @@ def settings_of(context: Context) -> Settings:
             context, "plugin", PLUGIN, "run deploy/aws/deploy, which fetches it, or docs/aws.md"
         ),
         airflow=_there(context, "airflow", "deploy/airflow", "the folder of the Airflow project"),
+        airflow_run=_matching(
+            context, "airflow_run", "local", r"local|databricks", "local or databricks"
+        ),
+        wheel=tuple(each for each in (REPOSITORY / BUILT,) if each.is_dir()),
         image=_there(context, "image", "deploy/compose/Dockerfile", "the gateway's Dockerfile"),
         databricks_account=_matching(
             context, "databricks_account", "", r"([0-9a-f-]{36})?", "Databricks' account id, a UUID"

@@ -50,6 +50,14 @@ class Source(Construct):
         )
         self._accept(size)
 
+    def told(self) -> dict[str, str]:
+        """Return where the database is, and the secret that holds its password."""
+        secret = self.database.secret
+        return {
+            "SourceHost": self.database.db_instance_endpoint_address,
+            **({"SourceSecret": secret.secret_name} if secret else {}),
+        }
+
     def _accept(self, size: Size) -> None:
         accept(self.database, "`destroy` is one command; it asks before it deletes.", "RDS10")
         accept(

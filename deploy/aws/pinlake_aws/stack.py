@@ -84,12 +84,14 @@ class PinlakeStack(Stack):
     def _run(self) -> None:
         """Make what works on the lake, and where rows come from."""
         ground = self._ground
-        airflow = Airflow(self, "Airflow", ground)
-        airflow.open_to(self._gateway.group)
-        if ground.settings.databricks_account:
-            Databricks(self, "Databricks", ground, self._streams)
-        if ground.settings.source:
-            Source(self, "Source", ground, self._gateway.group, airflow.group)
+        settings, gateway = ground.settings, self._gateway.group
+        self._airflow = Airflow(self, "Airflow", ground)
+        self._airflow.open_to(gateway)
+        self._databricks, self._source = None, None
+        if settings.databricks_account:
+            self._databricks = Databricks(self, "Databricks", ground, self._streams)
+        if settings.source:
+            self._source = Source(self, "Source", ground, gateway, self._airflow.group)
 
     def _watch(self) -> None:
         """Make the alarms."""
@@ -103,7 +105,15 @@ class PinlakeStack(Stack):
 
     def _tell(self) -> None:
         """Print what the next steps need."""
-        CfnOutput(self, "Url", value=self._rest.api.url)
-        CfnOutput(self, "KeyId", value=self._rest.key.key_id)
-        CfnOutput(self, "LakeBucket", value=self._ground.lake.lake.bucket_name)
-        CfnOutput(self, "Brokers", value=self._topics.brokers)
+        told = {
+            "Url": self._rest.api.url,
+            "KeyId": self._rest.key.key_id,
+            "LakeBucket": self._ground.lake.lake.bucket_name,
+            "Brokers": self._topics.brokers,
+            "GatewayCluster": self._gateway.service.cluster.cluster_name,
+            "AirflowPage": self._airflow.environment.attr_webserver_url,
+            **(self._databricks.told() if self._databricks else {}),
+            **(self._source.told() if self._source else {}),
+        }
+        for name, value in told.items():
+            CfnOutput(self, name, value=value)

@@ -19,13 +19,17 @@ class Uploads(Construct):
         self._log = log_group(self, "Log", size)
 
     def put(
-        self, name: str, source: deployment.ISource, bucket: s3.Bucket, folder: str | None = None
+        self,
+        name: str,
+        sources: list[deployment.ISource],
+        bucket: s3.Bucket,
+        folder: str | None = None,
     ) -> deployment.BucketDeployment:
         """Put files below a folder of a bucket; without one, an archive as it is."""
         uploaded = deployment.BucketDeployment(
             self,
             name,
-            sources=[source],
+            sources=sources,
             destination_bucket=bucket,
             destination_key_prefix=folder,
             extract=folder is not None,
