@@ -79,6 +79,21 @@ def test_a_rule_that_nobody_answered_gives_no_template(tmp_path):
     assert "AwsSolutions-S10" in ran.stdout + ran.stderr
 
 
+def test_the_pinned_command_line_of_the_cdk_reads_what_was_synthesised(small):
+    ran = subprocess.run(
+        [cloud_stack.PROJECT / "cdk", "--app", small.folder, "ls"],
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+    away = any(
+        code in ran.stderr for code in ("ENOTFOUND", "EAI_AGAIN", "ETIMEDOUT", "ECONNREFUSED")
+    )
+    require(not away, "npm's registry is out of reach, and has the CDK's command line")
+    assert ran.stdout.split() == ["Pinlake"], ran.stderr
+
+
 def test_buckets_are_encrypted_closed_and_over_tls_alone(stack):
     buckets = stack.of("S3::Bucket")
     assert len(buckets) == 4

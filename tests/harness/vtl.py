@@ -14,7 +14,7 @@ from jsonpath_ng import parse
 
 # Java's matches takes the whole text, airspeed's its beginning.
 airspeed.__additional_methods__[str]["matches"] = lambda self, pattern: (
-    re.fullmatch(pattern, self, re.DOTALL) is not None
+    re.fullmatch(pattern, self) is not None
 )
 
 

@@ -33,6 +33,7 @@ class Connect(Construct):
         size, network, names = ground.size, ground.network, ground.settings.names.topics
         group = network.group("Connect", "Workers of MSK Connect")
         topics.allow(group)
+        role = self._role(topics, names, ground.lake.lake)
         self.connector = kafkaconnect.CfnConnector(
             self,
             "Connector",
@@ -44,9 +45,11 @@ class Connect(Construct):
             kafka_cluster_client_authentication={"authenticationType": "IAM"},
             kafka_cluster_encryption_in_transit={"encryptionType": "TLS"},
             plugins=[{"customPlugin": self._plugin(ground)}],
-            service_execution_role_arn=self._role(topics, names, ground.lake.lake).role_arn,
+            service_execution_role_arn=role.role_arn,
             log_delivery=_logs(log_group(self, "Log", size).log_group_name),
         )
+        # The role's rights are a resource of their own, and the topics are read at once.
+        self.connector.node.add_dependency(role, topics)
 
     def _added(self, names: tuple[str, ...], lake: s3.Bucket) -> dict[str, str]:
         return {

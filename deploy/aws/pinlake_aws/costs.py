@@ -91,10 +91,12 @@ def _lines(estimates: dict[str, list[Line]]) -> Iterator[str]:
         name: {(line.part, line.what): line.count for line in lines}
         for name, lines in estimates.items()
     }
-    for part, what in dict.fromkeys(key for each in counts.values() for key in each):
+    keys = dict.fromkeys(key for each in counts.values() for key in each)
+    parts = list(dict.fromkeys(part for part, _ in keys))
+    for part, what in sorted(keys, key=lambda key: parts.index(key[0])):
         price = table[what]
         shown = " | ".join(f"{each.get((part, what), 0):g}" for each in counts.values())
-        yield f"| {part} | {what} | [{price['usd']} a {price['unit']}]({_page(price)}) | {shown} |"
+        yield f"| {part} | {what} | [{_asked(price)}]({_page(price)}) | {shown} |"
 
 
 def _counted(
@@ -127,6 +129,12 @@ def _counted(
 
 def _monthly(price: dict[str, Any]) -> float:
     return float(price["usd"]) * (HOURS if price["unit"] == "hour" else 1)
+
+
+def _asked(price: dict[str, Any]) -> str:
+    """Return a price as people say it; what nobody could look up is a guess."""
+    every = "an hour" if price["unit"] == "hour" else "a month"
+    return f"{price['usd']} {every}" + (", a guess" if price.get("guess") else "")
 
 
 def _page(price: dict[str, Any]) -> str:
