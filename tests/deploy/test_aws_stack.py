@@ -229,6 +229,14 @@ def test_small_is_the_cheapest_and_classic_outlives_a_zone(small, classic):
     }
 
 
+def test_classic_is_protected_against_deletion_and_small_is_not(small, classic):
+    def protected(stack):
+        manifest = json.loads((stack.folder / "manifest.json").read_text())
+        return manifest["artifacts"]["Pinlake"]["properties"].get("terminationProtection", False)
+
+    assert (protected(small), protected(classic)) == (False, True)
+
+
 def test_nothing_outlives_the_stack(stack):
     kept = {
         name

@@ -127,3 +127,34 @@ def test_the_name_is_enough_to_go_on(aws, stack):
     aws.deploy(stack, kinds=KEEPS)
     ran = destroy(aws, typed="Pinlake\n")
     assert (ran.returncode, buckets(aws)) == (0, []), ran.stderr
+
+
+PROTECTED = """
+import boto3
+from botocore.stub import Stubber
+from pinlake_aws.teardown import _unprotect
+
+formation = boto3.client("cloudformation", region_name="us-east-1")
+with Stubber(formation) as asked:
+    made = {"StackName": "Pinlake", "CreationTime": 0, "StackStatus": "CREATE_COMPLETE"}
+    protected = {"Stacks": [{**made, "EnableTerminationProtection": True}]}
+    asked.add_response("describe_stacks", protected, {"StackName": "Pinlake"})
+    lifted = {"StackName": "Pinlake", "EnableTerminationProtection": False}
+    asked.add_response("update_termination_protection", {}, lifted)
+    _unprotect(lambda service: formation)
+    asked.assert_no_pending_responses()
+"""
+
+
+def test_the_protection_of_classic_is_lifted_first():
+    # The emulator has no such call; botocore holds the request against AWS's own model.
+    ran = subprocess.run(
+        [cloud_stack.PYTHON, "-c", PROTECTED],
+        cwd=cloud_stack.PROJECT,
+        env=os.environ | {"AWS_ACCESS_KEY_ID": "any", "AWS_SECRET_ACCESS_KEY": "thing"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stderr

@@ -71,10 +71,11 @@ class Airflow(Construct):
         ignored = ["__pycache__", "*.pyc"]
         dags = deployment.Source.asset(str(project / "dags"), exclude=ignored)
         built = [deployment.Source.asset(str(each)) for each in settings.wheel]
-        rest = deployment.Source.asset(str(project), exclude=["*", *(f"!{each}" for each in FILES)])
+        texts = {name: (project / name).read_text() for name in FILES}
+        rest = [deployment.Source.data(name, text) for name, text in texts.items()]
         return [
             uploads.put("Dags", [dags, *built], bucket, DAGS),
-            uploads.put("Settings", [rest], bucket, f"settings/{_digest(project)}"),
+            uploads.put("Settings", rest, bucket, f"settings/{_digest(project)}"),
         ]
 
     def _role(self, bucket: s3.Bucket, lake: s3.Bucket) -> iam.Role:
