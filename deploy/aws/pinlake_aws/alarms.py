@@ -4,7 +4,7 @@ from pinlake_aws import airflow, connect
 from pinlake_aws.gateway import Gateway
 from pinlake_aws.rest import Rest
 from pinlake_aws.size import Size
-from pinlake_aws.watch import Watch, metric
+from pinlake_aws.watch import Watch, asked, metric
 
 DISK_PERCENT = 75
 LATENCY_MS = 2_000
@@ -60,9 +60,8 @@ def watch_connect(watch: Watch) -> None:
 
 def watch_airflow(watch: Watch) -> None:
     """Watch failed tasks, and the scheduler's heart."""
-    where = {"Environment": airflow.NAME}
-    failed = metric("AmazonMWAA", "TaskInstanceFailures", "Sum", Function="Executor", **where)
+    failed = asked("AmazonMWAA", "TaskInstanceFailures", Environment=airflow.NAME)
     watch.alarm("TaskFailed", failed, 0, "A task of Airflow failed. See its page.", times=1)
-    beats = metric("AmazonMWAA", "SchedulerHeartbeat", "Sum", Function="Scheduler", **where)
+    beats = asked("AmazonMWAA", "SchedulerHeartbeat", Environment=airflow.NAME)
     meaning = "Airflow's scheduler is silent."
     watch.alarm("NoScheduler", beats, 1, meaning, below=True, silence_is_wrong=True)

@@ -100,6 +100,16 @@ class Watch(Construct):
         )
 
 
+def asked(namespace: str, name: str, **dimensions: str) -> cloudwatch.MathExpression:
+    """Return a sum of five minutes over all metrics of a name, whatever else tells them apart."""
+    where = " AND ".join(f"{key} = '{value}'" for key, value in dimensions.items())
+    return cloudwatch.MathExpression(
+        expression=f'SELECT SUM({name}) FROM "{namespace}" WHERE {where}',  # noqa: S608 - CloudWatch's
+        using_metrics={},
+        period=FIVE,
+    )
+
+
 def metric(namespace: str, name: str, statistic: str, **dimensions: str) -> cloudwatch.Metric:
     """Return a metric of five minutes."""
     return cloudwatch.Metric(
