@@ -121,6 +121,7 @@ def _rights(stack: Stack, bucket: s3.Bucket, lake: s3.Bucket) -> list[iam.Policy
     table = (
         (["s3:GetObject", "s3:GetObjectVersion", "s3:ListBucket", "s3:GetBucketLocation"], bucket),
         (["s3:GetBucketPublicAccessBlock", "s3:GetEncryptionConfiguration"], bucket),
+        (["s3:GetBucketVersioning", "s3:ListBucketVersions"], bucket),
         (["s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload"], lake),
         (["s3:ListBucket"], lake),
     )

@@ -99,10 +99,11 @@ def _delete_bootstrap(client: Client, account: str, region: str) -> None:
     bucket = f"cdk-{QUALIFIER}-assets-{account}-{region}"
     registry = f"cdk-{QUALIFIER}-container-assets-{account}-{region}"
     _unless_gone(lambda: _empty(client, bucket))
-    _unless_gone(lambda: client("s3").delete_bucket(Bucket=bucket))
     _unless_gone(lambda: client("ecr").delete_repository(repositoryName=registry, force=True))
     if _is_there(client, TOOLKIT):
         _delete(client, TOOLKIT)
+    # The CDK's template keeps its bucket.
+    _unless_gone(lambda: client("s3").delete_bucket(Bucket=bucket))
 
 
 def _unless_gone(act: Callable[[], object]) -> None:
