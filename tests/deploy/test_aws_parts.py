@@ -102,6 +102,13 @@ def test_airflow_runs_the_projects_dags_with_its_requirements(stack):
     prefixes = {each["Properties"].get("DestinationBucketKeyPrefix") for each in uploads}
     assert prefixes == {None, "dags", folder}
     assert len(airflow["NetworkConfiguration"]["SubnetIds"]) == 2
+    options = dict(airflow["AirflowConfigurationOptions"])
+    assert options.pop("pinlake.lake")["Fn::Join"][1][0] == "s3://"
+    assert options == {
+        "pinlake.user_id": cloud_stack.USER_ID,
+        "pinlake.dataset": "pinterest",
+        "pinlake.airflow_run": "local",
+    }
 
 
 def test_every_part_is_watched_and_every_alarm_is_mailed(stack):

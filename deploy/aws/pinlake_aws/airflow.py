@@ -109,6 +109,7 @@ def _options(settings: Settings, lake: s3.Bucket) -> dict[str, str]:
     """Return what startup.sh makes variables of: ``pinlake.user_id`` is PINLAKE_USER_ID."""
     return {
         "pinlake.user_id": settings.user_id,
+        "pinlake.dataset": settings.dataset,
         "pinlake.lake": f"s3://{lake.bucket_name}",
         "pinlake.airflow_run": settings.airflow_run,
     }

@@ -22,6 +22,7 @@ class Settings:
 
     user_id: str
     size: Size
+    dataset: str
     names: Names
     email: str
     budget: int  # USD a month
@@ -42,6 +43,7 @@ def settings_of(context: Context) -> Settings:
     return Settings(
         user_id=user_id,
         size=size_of(context("size") or "small"),
+        dataset=Path(folder).name,
         names=names_of(REPOSITORY / folder, user_id),
         email=_matching(
             context, "email", "", r"[^@\s]+@[^@\s]+", "who hears of alarms, an address"
