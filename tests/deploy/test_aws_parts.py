@@ -111,6 +111,14 @@ def test_airflow_runs_the_projects_dags_with_its_requirements(stack):
     }
 
 
+def test_the_dags_are_uploaded_with_the_data_sets_that_they_link_to(stack):
+    [dags] = stack.folder.glob("asset.*/pinlake_dags.py")
+    uploaded = dags.parent
+    assert (uploaded / "datasets" / "pinterest" / "dataset.toml").is_file()
+    assert not [each for each in uploaded.rglob("*") if each.is_symlink()]
+    assert not [each for each in uploaded.rglob("*") if each.name == "__pycache__"]
+
+
 def test_every_part_is_watched_and_every_alarm_is_mailed(stack):
     alarms = stack.of("CloudWatch::Alarm").values()
     text = json.dumps(list(alarms))

@@ -94,6 +94,9 @@ def airflow(folder):
         return project
     (folder / "airflow" / "dags").mkdir(parents=True, exist_ok=True)
     (folder / "airflow" / "dags" / "pinlake_dags.py").write_text("")
+    datasets = folder / "airflow" / "dags" / "datasets"
+    if not datasets.is_symlink():
+        datasets.symlink_to(ROOT / "src" / "pinlake" / "datasets")
     for name in ("startup.sh", "requirements-mwaa.txt"):
         (folder / "airflow" / name).write_text("")
     return folder / "airflow"

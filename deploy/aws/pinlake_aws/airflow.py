@@ -3,7 +3,7 @@
 import hashlib
 from pathlib import Path
 
-from aws_cdk import Stack
+from aws_cdk import Stack, SymlinkFollowMode
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_mwaa as mwaa
@@ -69,7 +69,10 @@ class Airflow(Construct):
         uploads, bucket, settings = ground.uploads, ground.lake.airflow, ground.settings
         project = settings.airflow
         ignored = ["__pycache__", "*.pyc"]
-        dags = deployment.Source.asset(str(project / "dags"), exclude=ignored)
+        follow = SymlinkFollowMode.ALWAYS  # the data sets are a link into this repository
+        dags = deployment.Source.asset(
+            str(project / "dags"), exclude=ignored, follow_symlinks=follow
+        )
         built = [deployment.Source.asset(str(each)) for each in settings.wheel]
         texts = {name: (project / name).read_text() for name in FILES}
         rest = [deployment.Source.data(name, text) for name, text in texts.items()]
