@@ -132,7 +132,6 @@ def test_pinlakes_own_sink_takes_the_connectors_file_and_names_the_keys_it_passe
     assert ran.returncode == 0, ran.stderr
     told = {line.split()[1] for line in ran.stderr.splitlines() if "is not honoured" in line}
     assert told == {
-        "tasks.max",
         "storage.class",
         "schema.compatibility",
         "s3.part.size",
@@ -161,7 +160,7 @@ def test_what_the_connector_really_runs_with_is_taken_too(tmp_path, tmp_path_fac
         key: text if isinstance(text, str) else "filled-in-when-deployed"
         for key, text in stack.only("KafkaConnect::Connector")["ConnectorConfiguration"].items()
     }
-    assert set(configuration) > {"topics", "s3.bucket.name", "s3.region"}
+    assert set(configuration) > {"topics", "tasks.max", "s3.bucket.name", "s3.region"}
     file = tmp_path / "connector.json"
     file.write_text(json.dumps({"name": "pinlake", "config": configuration}))
     home, _ = make_home(tmp_path)

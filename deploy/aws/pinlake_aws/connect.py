@@ -38,7 +38,7 @@ class Connect(Construct):
             self,
             "Connector",
             connector_name=NAME,
-            connector_configuration={**properties(), **self._added(names, ground.lake.lake)},
+            connector_configuration={**properties(), **self._added(ground)},
             kafka_connect_version=VERSION,
             capacity=_capacity(size),
             kafka_cluster=_cluster(topics, network, group.security_group_id),
@@ -51,10 +51,11 @@ class Connect(Construct):
         # The role's rights are a resource of their own, and the topics are read at once.
         self.connector.node.add_dependency(role, topics)
 
-    def _added(self, names: tuple[str, ...], lake: s3.Bucket) -> dict[str, str]:
+    def _added(self, ground: Ground) -> dict[str, str]:
         return {
-            "topics": ",".join(names),
-            "s3.bucket.name": lake.bucket_name,
+            "topics": ",".join(ground.settings.names.topics),
+            "tasks.max": str(ground.size.connect_workers),
+            "s3.bucket.name": ground.lake.lake.bucket_name,
             "s3.region": Stack.of(self).region,
         }
 
