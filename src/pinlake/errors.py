@@ -116,6 +116,12 @@ class SparkFailed(PinlakeError):
     reason: str
 
 
+class CatalogTaken(PinlakeError):
+    """{name} is a table at {found} already, and the lake's is at {wanted}: name another schema
+    by spark.catalog, or drop the table from the catalog (its files stay where it is external).
+    """
+
+
 class TopicUnknown(PinlakeError):
     """{kind} {name!r} does not exist; create it first or post a record to it."""
 
@@ -264,6 +270,37 @@ class LogClosed(PinlakeError):
 class LogExchanged(PinlakeError):
     """{stage} {name} read {partition} of log {planned!r} so far, and this log is {found!r}:
     this lake was fed by another log; choose another --home, or rebuild the lake.
+    """
+
+
+class CheckpointExchanged(LogExchanged):
+    """{table} is fed by {planned}, up to number {number}, and this is {found}: it would take
+    records twice or leave some out. Go on with what feeds the table; or {do}.
+    """
+
+
+class CheckpointUnfit(PinlakeError):
+    """The checkpoint {checkpoint} comes with batch {batch}, and {table} stands after number
+    {number}, or has other records under this one: one of the two was rebuilt, or put back from a
+    copy, without the other. Put the other back too; or {do}.
+    """
+
+
+class QueryExchanged(LogExchanged):
+    """stream {name} is fed by the streaming query {query}, and only its checkpoint tells how far:
+    stage stream would take the records again. Go on with the query; or {do}, and run the stage.
+    """
+
+
+class RecordsUnfit(PinlakeError):
+    """These are no records of a stream or topic: {found}. A streaming DataFrame of
+    format("kinesis") or format("kafka") is wanted, with its own columns.
+    """
+
+
+class StreamForeign(PinlakeError):
+    """{table} takes nothing of {kind} {name!r}: give its query the streams or topics that
+    dataset.toml names for it.
     """
 
 

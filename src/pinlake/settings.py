@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 import tomllib
 import typing
 from collections.abc import Mapping
@@ -129,6 +130,10 @@ class Spark(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Maven coordinates that a session of our own fetches; empty where the jars are there."""
     ivy: str = ""
     """The folder that they are kept in; empty: Spark's own."""
+    catalog: str = ""
+    """Where Spark's SQL finds the tables: by path (empty), in a schema of Unity Catalog
+    (``main.pinlake``), or below a mount of an old workspace (``/mnt/pinlake``).
+    """
 
 
 class Upkeep(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -276,6 +281,7 @@ def read(
     _merge_environment(values, environment)
     found = Home((folder / path).absolute(), _anchored(_convert(values), folder))
     _check_streams(found)
+    _check_catalog(found.settings.spark.catalog)
     return found
 
 
@@ -302,6 +308,16 @@ def _check_streams(home: Home) -> None:
             f"({KINESIS}<region>); leave it empty"
         )
         raise SettingInvalid(where="settings", name="streams", value=streams, reason=reason)
+
+
+def _check_catalog(catalog: str) -> None:
+    """Refuse what is none of the three forms."""
+    if not re.fullmatch(r"|(\w[\w-]*\.){0,1}\w[\w-]*|(/[\w.-]+)+", catalog):
+        reason = (
+            "say nothing for tables by path, <catalog>.<schema> for Unity Catalog, such as "
+            "main.pinlake, or a mount, such as /mnt/pinlake"
+        )
+        raise SettingInvalid(where="settings", name="spark.catalog", value=catalog, reason=reason)
 
 
 def variables() -> dict[str, tuple[type, Any]]:

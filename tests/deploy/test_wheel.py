@@ -10,6 +10,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+import yaml
 
 from harness import compose_model
 
@@ -55,10 +56,35 @@ def installed(wheel, tmp_path_factory):
 
 
 @pytest.mark.slow
-def test_the_installed_wheel_runs_the_demo(installed, tmp_path):
+def test_the_installed_wheel_runs_the_demo_and_each_wheel_task_of_the_bundle(installed, tmp_path):
     done = _run(installed / "bin" / "pinlake", "demo", "--posts", "20", cwd=tmp_path, timeout=240)
     assert "most_popular_category_by_year" in done.stdout
     assert (tmp_path / ".pinlake" / "report.html").stat().st_size > 10_000
+    tasks = list(wheel_tasks())
+    assert [task["parameters"] for task in tasks] == [["maintain"], ["quality"]]
+    for task in tasks:
+        names = task["package_name"], task["entry_point"], *task["parameters"]
+        python = installed / "bin" / "python"
+        called = _run(python, "-c", AS_DATABRICKS_CALLS, *names, cwd=tmp_path)
+        assert called.stdout.endswith("it returned\n")
+
+
+AS_DATABRICKS_CALLS = """
+import sys
+from importlib.metadata import distribution
+package, name, *sys.argv[1:] = sys.argv[1:]
+entry, = (each for each in distribution(package).entry_points if each.name == name)
+entry.load()()
+print("it returned")
+"""
+
+
+def wheel_tasks():
+    for path in sorted((ROOT / "deploy" / "databricks" / "resources").glob("*.yml")):
+        for job in yaml.safe_load(path.read_text())["resources"].get("jobs", {}).values():
+            for task in job["tasks"]:
+                if "python_wheel_task" in task:
+                    yield task["python_wheel_task"]
 
 
 @pytest.mark.slow

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import typer
 
@@ -39,8 +39,12 @@ def _before(
     """Take events in over HTTP and keep clean, queryable Delta tables of them."""
 
 
-def main() -> NoReturn:
-    """Run the command line; print an error of ours as one line and exit with 1."""
+def main() -> None:
+    """Run the command line; print an error of ours as one line and exit with 1.
+
+    It returns where all went well: Databricks calls it as a wheel's entry point, and takes
+    any SystemExit for a failure.
+    """
     parent = os.environ.get("PINLAKE_PARENT")
     if parent:
         from pinlake.run.parent import end_with_parent
@@ -51,4 +55,6 @@ def main() -> NoReturn:
     except PinlakeError as error:
         typer.echo(f"pinlake: {error}", err=True)
         sys.exit(1)
-    sys.exit(0)
+    except SystemExit as ended:
+        if ended.code:
+            raise

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import msgspec
 
-from pinlake.dataset import Table
+from pinlake.dataset import Dataset, Table
 from pinlake.log.base import Position
 from pinlake.record import Partition
 from pinlake.table import UNROUTED
@@ -93,6 +93,17 @@ class LogRanges(msgspec.Struct, frozen=True):
     ranges: tuple[LogRange, ...]
 
 
+class MicroBatch(msgspec.Struct, frozen=True):
+    """Input of stream on Spark: what a streaming query read, the same for the same number.
+
+    ``frame`` is a DataFrame with the columns of Kinesis or of Kafka; ``dataset`` tells which
+    of a shared stream's records are the table's.
+    """
+
+    frame: Any
+    dataset: Dataset
+
+
 class Step(msgspec.Struct, frozen=True):
     """One unit of exactly-once work: read this, write that, as commit number n.
 
@@ -105,7 +116,7 @@ class Step(msgspec.Struct, frozen=True):
     stage: StageName
     table: Table
     number: int
-    input: Objects | Given | Versions | LogRanges
+    input: Objects | Given | Versions | LogRanges | MicroBatch
 
     @property
     def app_id(self) -> str:

@@ -6,7 +6,16 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
 from pinlake.engine import quarantine, rules
-from pinlake.engine.base import Given, LogRanges, Objects, Outcome, Step, Taken, Versions
+from pinlake.engine.base import (
+    Given,
+    LogRanges,
+    MicroBatch,
+    Objects,
+    Outcome,
+    Step,
+    Taken,
+    Versions,
+)
 from pinlake.engine.quarantine import Rejected
 from pinlake.errors import TableExchanged
 from pinlake.lake import tables
@@ -36,6 +45,8 @@ class StepEngine(ABC):
             return self._take(step, step.input.read())
         if isinstance(step.input, Versions):
             return self._clean(step, step.input)
+        if isinstance(step.input, MicroBatch):
+            return self._arrive(step, step.input)
         return self._stream(step, step.input)
 
     def rules_of(self, step: Step) -> int:
@@ -56,6 +67,9 @@ class StepEngine(ABC):
             counts={"quarantined": len(rejected), rules.COUNT: self.rules_of(step)},
         )
         return done.version
+
+    def _arrive(self, step: Step, given: MicroBatch) -> Outcome:
+        raise NotImplementedError  # Spark alone has streaming queries
 
     @abstractmethod
     def _load(self, step: Step, given: Objects) -> Outcome: ...

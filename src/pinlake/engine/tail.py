@@ -14,9 +14,9 @@ from pinlake.engine.inputs import Fetched, Keys
 from pinlake.engine.routes import Feed, Routes, ends
 from pinlake.engine.tail_rows import Firsts, TailRows
 from pinlake.engine.values import Values, joined
-from pinlake.errors import LogExchanged, TableBroken
+from pinlake.errors import FreshRefused, LogExchanged, TableBroken
 from pinlake.lake import commits, tables
-from pinlake.lake.progress import Plan, Plans
+from pinlake.lake.progress import Plan, Plans, is_of_query
 from pinlake.lake.store import Lake
 from pinlake.lake.tables import Snapshot
 from pinlake.log.base import LogReader, Position, is_untold
@@ -160,6 +160,9 @@ class Tail:
 
     def _positions(self, plan: Plan | None, *, done: bool) -> Positions:
         """Return up to where a plan goes, or, not ``done``, the one before it."""
+        if is_of_query(plan):
+            reason = f"a streaming query feeds {self.output}, and no log tells how far it has come"
+            raise FreshRefused(reason=reason)
         found: dict[tuple[Feed, int], Position] = {}
         feeds = {feed.key: feed for feed in self.route.feeds}
         for key, each in plan.ranges.items() if plan else ():

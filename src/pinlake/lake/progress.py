@@ -18,6 +18,10 @@ KEPT = 1000
 """How many plans stay. The newest alone is needed; the rest is history to look at."""
 PRUNE_EVERY = 100
 LOCK = "writer.lock"
+CHECKPOINT = "checkpoint:/0"
+"""The key of the one range of a plan that a streaming query put: its log is the query's id, and its
+positions are the query's batches. No topic or stream has such a name.
+"""
 CLAIM_TRIES = 3
 CLAIM_PAUSE = 0.02
 
@@ -42,7 +46,8 @@ class Plan(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_field
     so that the newest plan alone tells how far the stage has come. Load adds
     its ``objects``; so does the sink, with the ``offsets`` (as ``lake.offsets``
     writes them) of those that do not hold all up to the next object. Clean has
-    the raw table's id and versions instead of ranges.
+    the raw table's id and versions instead of ranges. A streaming query has one range,
+    CHECKPOINT, and in ``offsets`` a digest of what its checkpoint says of the batch.
     """
 
     number: int
@@ -52,6 +57,11 @@ class Plan(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_field
     table_id: str | None = None
     after: int | None = None
     upto: int | None = None
+
+
+def is_of_query(plan: Plan | None) -> bool:
+    """Tell whether a streaming query put a plan: its checkpoint knows how far it is."""
+    return plan is not None and CHECKPOINT in plan.ranges
 
 
 class Plans:

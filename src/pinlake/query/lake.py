@@ -114,6 +114,19 @@ class OpenLake:
         given = {Reference("", "whole"): name}
         return self._over(Asked(name, WHOLE, WHOLE), given, _View("clean", fresh, as_of))
 
+    def spark_name(self, table: str) -> str:
+        """Return how Spark's SQL calls a table such as ``clean/pin``, by the setting spark.catalog.
+
+        A name that it finds once the table is there; raises TableMissing where it is not.
+        """
+        from pinlake.engine.spark.catalog import Catalog
+
+        known = tables.names(self._lake)
+        if table not in known:
+            missing = ", ".join(known) or "none"
+            raise TableMissing(table=table, lake=self._lake.url, known=missing)
+        return Catalog(self.home.settings.spark.catalog, self._lake.url).name_of(table)
+
     def select(self, text: str, names: Mapping[str, str], where: str = "SQL") -> Answer:
         """Return the answer to DuckDB's SQL over tables under names of your choice.
 

@@ -12,7 +12,7 @@ from pinlake.engine.routes import routes
 from pinlake.errors import TableBroken
 from pinlake.lake import commits
 from pinlake.lake.open import open_lake
-from pinlake.lake.progress import Plan, Plans
+from pinlake.lake.progress import Plan, Plans, is_of_query
 from pinlake.lake.store import Lake
 from pinlake.log.base import Position
 from pinlake.record import Kind, Partition
@@ -87,6 +87,8 @@ class Floor:
     def _position(self, stage: str, name: str, key: str, log_id: str) -> Position | None:
         plans = self._plans.setdefault((stage, name), Plans(self._lake, stage, name))
         latest = plans.latest()
+        if is_of_query(latest):
+            return EVERYTHING  # the log's retention alone counts, as with Kinesis
         planned = latest.ranges.get(key) if latest else None
         if latest is None or planned is None or planned.log != log_id:
             return None

@@ -78,6 +78,8 @@ def check_not_lost(stage: str, home: Home, url: str) -> None:
     """Raise LogLost where a stage finds no log at a URL, and its plans tell of one there."""
     held = {kind for kind in Kind if url_of(home, kind) == url}
     for _, _, plan in progress.newest(open_lake(home), stage):
+        if progress.is_of_query(plan):
+            continue
         if any(log_name(stage, key).kind in held for key in plan.ranges):
             raise LogLost(url=url, stage=stage)
 
@@ -158,7 +160,9 @@ def _engine(
         from pinlake.engine.spark.engine import SparkEngine
         from pinlake.engine.spark.session import opened
 
-        return SparkEngine(lake, log, dataset.functions_sql, opened(settings.spark))
+        return SparkEngine(
+            lake, log, dataset.functions_sql, opened(settings.spark), settings.spark.catalog
+        )
     from pinlake.engine.duckdb import DuckdbEngine
 
     engine = DuckdbEngine(lake, log, dataset.functions_sql)

@@ -114,7 +114,8 @@ def _streams(
     found = []
     for name, each in fed.items():
         plans = Plans(lake, "stream", name)
-        lag = _behind(log, plans.latest(), _keys(each)) if log else None
+        told = log is not None and not progress.is_of_query(plans.latest())
+        lag = _behind(log, plans.latest(), _keys(each)) if log and told else None
         found.append(_status(lake, plans, lag, "records"))
     return found
 

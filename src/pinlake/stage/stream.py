@@ -7,12 +7,20 @@ from collections.abc import Mapping, Sequence
 from pinlake.dataset import Dataset, Table
 from pinlake.engine.base import Engine, LogRange, LogRanges, Step
 from pinlake.engine.routes import Feed, Routes, held, routes
-from pinlake.errors import PartitionGone
-from pinlake.lake.progress import Plan, Range
+from pinlake.errors import PartitionGone, QueryExchanged
+from pinlake.lake.progress import CHECKPOINT, Plan, Range, is_of_query
 from pinlake.log.base import LogReader, PartitionState, Position, is_untold
 from pinlake.log.reading import beyond_loss, read_on
 from pinlake.record import Kind, Partition
-from pinlake.stage.worker import Planned, Wanted, Work, check_log, everything, work_of
+from pinlake.stage.worker import (
+    Planned,
+    Wanted,
+    Work,
+    check_log,
+    everything,
+    rebuilding,
+    work_of,
+)
 
 READ_BYTES = 8 * 1024 * 1024
 
@@ -86,6 +94,9 @@ class StreamPlanner:
 
     def next(self, latest: Plan | None) -> Planned | None:
         """Return the plan of the oldest records that no plan has, up to about ``plan_bytes``."""
+        if latest and is_of_query(latest):
+            query = latest.ranges[CHECKPOINT].log
+            raise QueryExchanged(name=self.name, query=query, do=rebuilding(self.name))
         logs = {
             feed.key: check_log(self._log, feed.log_name, self, feed.key, latest)
             for feed in self.feeds
@@ -102,7 +113,9 @@ class StreamPlanner:
         return Planned(Plan(latest.number + 1 if latest else 1, ranges), more)
 
     def run(self, plan: Plan) -> Work:
-        """Have the engine commit the records' rows."""
+        """Have the engine commit the records' rows; a streaming query's plan is its own to run."""
+        if is_of_query(plan):
+            return Work(plan.number, found_done=True)
         for feed in self.feeds:
             check_log(self._log, feed.log_name, self, feed.key, plan)
         step = Step("stream", self._table, plan.number, LogRanges(self._log_ranges(plan)))

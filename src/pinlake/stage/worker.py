@@ -8,7 +8,7 @@ from typing import Protocol
 
 import msgspec
 
-from pinlake.engine.base import Outcome
+from pinlake.engine.base import Outcome, output_of, quarantine_of
 from pinlake.errors import LogExchanged, TopicUnknown, WriterBusy
 from pinlake.lake.progress import Plan, Plans
 from pinlake.lake.store import Lake
@@ -144,6 +144,12 @@ def work_of(outcome: Outcome, objects: int = 0) -> Work:
         objects,
         outcome.found_done,
     )
+
+
+def rebuilding(name: str) -> str:
+    """Return what to do where a stream table is to be fed by something else."""
+    made = [output_of("stream", name), quarantine_of("stream", name), f"progress/stream/{name}"]
+    return f"rebuild the table: delete {', '.join(made)} of the lake, and a query's checkpoint"
 
 
 def everything(name: str) -> bool:

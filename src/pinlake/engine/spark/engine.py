@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
@@ -12,13 +12,22 @@ from deltalake import Schema
 from duckdb import DuckDBPyConnection
 
 from pinlake.engine import inputs, quarantine, records, routing, schema
-from pinlake.engine.base import LogRanges, Objects, Outcome, Step, Taken, Versions
+from pinlake.engine.base import (
+    LogRanges,
+    MicroBatch,
+    Objects,
+    Outcome,
+    Step,
+    Taken,
+    Versions,
+)
 from pinlake.engine.cleaning import PROVENANCE
 from pinlake.engine.decode import Reject
 from pinlake.engine.quarantine import Rejected
 from pinlake.engine.records import Decoded
 from pinlake.engine.running import StepEngine, counts, planned
-from pinlake.engine.spark import cleaning, failures, files, objects
+from pinlake.engine.spark import cleaning, failures, files, micro_batch, objects
+from pinlake.engine.spark.catalog import Catalog
 from pinlake.engine.spark.cleaning import Wording
 from pinlake.engine.spark.kafka import KafkaSource
 from pinlake.engine.spark.session import Opened
@@ -39,6 +48,8 @@ KEYLESS = """SELECT _topic, _partition, _offset, _element, CAST(to_json(batch) A
 FROM batch"""
 """The rows of the view ``batch`` as the quarantine holds them."""
 
+Refused = tuple[Rejected, ...]
+
 
 class SparkEngine(StepEngine):
     """Runs steps in a Spark session. Not for several threads.
@@ -51,11 +62,17 @@ class SparkEngine(StepEngine):
     """
 
     def __init__(
-        self, lake: Lake, log: LogReader | None, functions_sql: str, session: Opened
+        self,
+        lake: Lake,
+        log: LogReader | None,
+        functions_sql: str,
+        session: Opened,
+        catalog: str = "",
     ) -> None:
         super().__init__(lake, functions_sql)
         self.log, self._session = log, session
         self._kafka = KafkaSource(log)
+        self._catalog = Catalog(catalog, lake.url)
         self._duckdb: DuckDBPyConnection | None = None
         self._wording: Wording | None = None
 
@@ -68,7 +85,10 @@ class SparkEngine(StepEngine):
         """Run one step to its commit, or find it done; SparkFailed where Spark could not."""
         try:
             with failures.told():
-                return super().run(step)
+                outcome = super().run(step)
+                if tables.head(self.lake, step.output) is not None:
+                    self._catalog.register(self.spark, step.output)
+                return outcome
         except SparkFailed:
             self._renew()
             raise
@@ -135,11 +155,22 @@ class SparkEngine(StepEngine):
             batch = batch.unionByName(found.rows) if others else found.rows
             return self._cleaned(step, batch, decoded.rejected + found.rejected)
 
+    def _arrive(self, step: Step, given: MicroBatch) -> Outcome:
+        arrived = micro_batch.Arrived(self.spark, given)
+        if step.table.name == UNROUTED:
+            rejected = arrived.located(arrived.unrouted(step.table))
+            version = self._quarantine(step, rejected)
+            return Outcome(step.number, 0, 0, len(rejected), version)
+        kind = files.spark_schema(files.raw_schema(self.connection, step.table))
+        with _held(arrived.decoded(step.table, kind)) as decoded:
+            rows, rejected = micro_batch.parted(decoded)
+            return self._cleaned(step, rows, rejected, arrived.located)
+
     def _append_read(
         self,
         step: Step,
         decoded: Decoded,
-        rejected: tuple[Rejected, ...],
+        rejected: Refused,
         *,
         of_stream: bool = False,
     ) -> Outcome:
@@ -153,15 +184,24 @@ class SparkEngine(StepEngine):
         kind: Schema,
         rows: DataFrame,
         count: int,
-        rejected: tuple[Rejected, ...],
+        rejected: Refused,
     ) -> Outcome:
         """Commit a batch's rows as they are decoded."""
         self._follow(step, kind)
         self._quarantine(step, rejected)
         return self._commit(step, kind, rows, Outcome(step.number, count, 0, len(rejected), None))
 
-    def _cleaned(self, step: Step, batch: DataFrame, rejected: tuple[Rejected, ...]) -> Outcome:
-        """Commit what a batch's cleaning gives, one row a key."""
+    def _cleaned(
+        self,
+        step: Step,
+        batch: DataFrame,
+        rejected: Refused,
+        located: Callable[[Refused], Refused] = lambda rejected: rejected,
+    ) -> Outcome:
+        """Commit what a batch's cleaning gives, one row a key.
+
+        ``located`` gives what is no row the positions that the quarantine tells.
+        """
         found = cleaning.cleaned(self.spark, step.table, batch, self._words())
         key = step.table.key
         kind = cleaning.delta_schema(found.drop(*PROVENANCE), key)
@@ -169,14 +209,14 @@ class SparkEngine(StepEngine):
         rows, keyed = cleaning.counted(found, key)
         if keyed < rows:
             rejected += self._keyless(step, batch, found)
-        self._quarantine(step, rejected)
+        self._quarantine(step, located(rejected))
         with _held(cleaning.firsts(found, self._held_keys(step.output, key), key)) as places:
             taken = places.count()
             outcome = Outcome(step.number, taken, keyed - taken, len(rejected), None)
             new = cleaning.at(found, places).drop(*PROVENANCE)
             return self._commit(step, kind, new, outcome)
 
-    def _keyless(self, step: Step, batch: DataFrame, cleaned: DataFrame) -> tuple[Rejected, ...]:
+    def _keyless(self, step: Step, batch: DataFrame, cleaned: DataFrame) -> Refused:
         """Return the rows that cleaning leaves without a key, as the embedded engine does."""
         places = cleaned.where(f"{cleaning.quoted(step.table.key)} IS NULL").select(*PROVENANCE)
         self.connection.from_arrow(cleaning.at(batch, places).toArrow()).create_view(

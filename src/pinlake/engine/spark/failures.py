@@ -8,7 +8,9 @@ from contextlib import contextmanager
 
 from pinlake.errors import SparkFailed
 
-OF_WORKER = re.compile(r"^(?:[\w.]+\.)?(\w+(?:Error|Exception|Failed|Torn|Broken|Foreign)): (.+)$")
+OF_WORKER = re.compile(
+    r"^(?:[\w.]+\.)?(\w+(?:Error|Exception|Failed|Torn|Broken|Foreign|Exchanged|Unfit|Busy)): (.+)$"
+)
 """The last line of a traceback that a worker sent."""
 
 

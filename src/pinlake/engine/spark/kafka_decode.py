@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from pyspark.sql.types import StructType
 
+Place = tuple[str, int]
+"""A topic or stream, and the number of a partition."""
+
 REJECTED = "_rejected"
 """The column that tells what is no row; where it is, the row's own columns are NULL."""
 
@@ -44,14 +47,16 @@ def decoder(table: Table) -> Work:
         with connected() as connection:
             for batch in batches:
                 if batch.num_rows:
-                    yield from _decoded(connection, table, joined(_parts(batch)))
+                    found = [part_of(*each, TOPIC_MARK) for each in by_partition(batch)]
+                    yield from with_refused(connection, table, joined(found))
 
     return decode
 
 
-def _decoded(
+def with_refused(
     connection: DuckDBPyConnection, table: Table, values: Values
 ) -> Iterator[pa.RecordBatch]:
+    """Yield the rows of values, then what is no row, with the column REJECTED."""
     rows, found = decoded(connection, table, values, records.as_read)
     yield from _with_rejected(rows, ()).to_batches(ROWS_A_BATCH)
     if found.rejected:
@@ -70,32 +75,24 @@ def _with_rejected(rows: pa.Table, rejected: tuple[Rejected, ...]) -> pa.Table:
     return pa.table(columns, names=[*rows.column_names, REJECTED])
 
 
-def _parts(batch: pa.RecordBatch) -> list[Part]:
-    """Return a batch as parts, one a partition, in order."""
+def by_partition(batch: pa.RecordBatch) -> Iterator[tuple[Place, pa.RecordBatch]]:
+    """Yield a batch's partitions of topics or streams in order, each with its records."""
     import pyarrow.compute as pc
 
     places = list(zip(*(batch.column(name).to_pylist() for name in ("topic", "partition"))))  # noqa: B905
     found = sorted(set(places))
-    if len(found) == 1:
-        return [_part(found[0], batch)]
-    return [
-        _part(
-            place,
-            batch.filter(
-                pc.and_(
-                    pc.equal(batch.column("topic"), place[0]),
-                    pc.equal(batch.column("partition"), place[1]),
-                )
-            ),
+    for place in found:
+        ours = pc.and_(
+            pc.equal(batch.column("topic"), place[0]), pc.equal(batch.column("partition"), place[1])
         )
-        for place in found
-    ]
+        yield place, batch if len(found) == 1 else batch.filter(ours)
 
 
-def _part(place: tuple[str, int], batch: pa.RecordBatch) -> Part:
+def part_of(place: Place, batch: pa.RecordBatch, mark: str) -> Part:
+    """Return the values of one partition; Kafka's null record is JSON's null."""
     values = [b"null" if each is None else each for each in batch.column("value").to_pylist()]
     return Part(
-        Source(*place, mark=TOPIC_MARK),
+        Source(*place, mark=mark),
         array("q", batch.column("offset").to_pylist()),
         array("i", map(len, values)),
         b"".join(values),

@@ -73,7 +73,7 @@ def opened(settings: Spark) -> Opened:
         raise LibraryMissing(feature="engine spark", library="pyspark", extra="spark") from error
     active = SparkSession.getActiveSession()
     if active:
-        return Opened(_meant(active), ours=False)
+        return taken(active)
     # Workers must be this Python: another one has no pinlake, or another version of it.
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     with failures.told():
@@ -81,6 +81,11 @@ def opened(settings: Spark) -> Opened:
             again = partial(connect.session, settings.remote)
             return Opened(_meant(again()), ours=True, again=again)
         return Opened(_meant(_made(settings)), ours=True)
+
+
+def taken(session: SparkSession) -> Opened:
+    """Return a session that is another's, set to mean by SQL what a data set does."""
+    return Opened(_meant(session), ours=False)
 
 
 def _meant(session: SparkSession) -> SparkSession:
