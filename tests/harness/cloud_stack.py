@@ -62,8 +62,7 @@ def stack(tmp_path_factory, size):
 
 def synthesise(folder, **context):
     """Run the app with values of its context, as the CDK's command line does; return the process."""
-    others = {"plugin": str(plugin(folder.parent)), "airflow": str(airflow(folder.parent))}
-    asked = {"email": "someone@example.com", **others, **context}
+    asked = {"email": "someone@example.com", "plugin": str(plugin(folder.parent)), **context}
     environment = os.environ | {"CDK_CONTEXT_JSON": json.dumps(asked), "CDK_OUTDIR": str(folder)}
     return subprocess.run(
         [PYTHON, "app.py"],
@@ -85,18 +84,3 @@ def plugin(folder):
             written.writestr("connector.jar", "stands for the connector")
         draft.rename(archive)
     return archive
-
-
-def airflow(folder):
-    """Return the Airflow project, or what stands for it while this checkout has none."""
-    project = ROOT / "deploy" / "airflow"
-    if (project / "startup.sh").exists():
-        return project
-    (folder / "airflow" / "dags").mkdir(parents=True, exist_ok=True)
-    (folder / "airflow" / "dags" / "pinlake_dags.py").write_text("")
-    datasets = folder / "airflow" / "dags" / "datasets"
-    if not datasets.is_symlink():
-        datasets.symlink_to(ROOT / "src" / "pinlake" / "datasets")
-    for name in ("startup.sh", "requirements-mwaa.txt"):
-        (folder / "airflow" / name).write_text("")
-    return folder / "airflow"
