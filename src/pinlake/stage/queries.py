@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Literal
 
+import msgspec
+
 from pinlake.dataset import Dataset
 from pinlake.engine.routes import Routes, routes
 from pinlake.errors import PinlakeError, SettingInvalid, SparkFailed, TableMissing
@@ -49,10 +51,8 @@ def run(
         for each, into in zip(fed, batches, strict=True):
             queries.append(into.start(records.of(each), triggered(trigger, home)))
         _await(queries)
-    report = StageReport("stream")
-    for work in (work for into in batches for work in into.done):
-        report = report.plus(work)
-    return report
+    counts = [msgspec.structs.astuple(each.report)[1:] for each in batches]
+    return StageReport("stream", *map(sum, zip(*counts, strict=True)))
 
 
 def triggered(text: str, home: Home) -> Mapping[str, object]:
