@@ -63,6 +63,8 @@ def open_home(
 ) -> tuple[Home, Dataset]:
     """Return a home with its settings and the data set it holds; make it when told to.
 
+    It is made too where the lake is elsewhere: a cluster of its own for each task asks
+    what another one's cleaned.
     The data set is the one asked for, else the setting, else the recorded one,
     else ``pinterest``. Raises HomeMissing, HomeForeign, HomeVersion, HomeUnusable
     and the errors of settings and data sets.
@@ -71,7 +73,7 @@ def open_home(
     held = recorded(home)
     wanted = _identity(dataset or home.settings.dataset or (held.dataset if held else ""))
     if held is None:
-        if not create:
+        if not create and not home.settings.lake:
             raise HomeMissing(home=home.path)
         held = _record(home, HomeRecord(FORMAT, wanted, version("pinlake")))
     if held.dataset != wanted:

@@ -34,6 +34,12 @@ def test_a_home_that_is_not_there_is_missed_and_not_made(tmp_path):
     assert not (tmp_path / "h").exists()
 
 
+def test_a_home_is_made_where_the_lake_is_elsewhere(tmp_path, monkeypatch):
+    monkeypatch.setenv("PINLAKE_LAKE", (tmp_path / "lake").as_uri())
+    home, _ = open_home(tmp_path / "h")
+    assert recorded(home).dataset == "pinterest"
+
+
 def test_another_data_set_is_refused(tmp_path):
     open_home(tmp_path / "h", create=True)
     (tmp_path / "mine").mkdir()
