@@ -4,10 +4,9 @@ import http.client
 import json
 import threading
 from contextlib import closing
-from http.server import BaseHTTPRequestHandler
 from urllib.parse import urlsplit
 
-from harness.threaded_server import ThreadedServer
+from harness.threaded_server import Replying, ThreadedServer
 
 STAGE = "/test"
 
@@ -24,8 +23,7 @@ class ApiGatewayServer(ThreadedServer):
         self.url += STAGE
 
 
-class Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
+class Handler(Replying):
     server_of: ApiGatewayServer
 
     def answer(self):
@@ -57,13 +55,3 @@ class Handler(BaseHTTPRequestHandler):
             to.request(self.command, path, body, headers)
             answer = to.getresponse()
             return answer.status, answer.read()
-
-    def reply(self, status, content):
-        self.send_response(status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(content)))
-        self.end_headers()
-        self.wfile.write(content)
-
-    def log_message(self, *_):
-        pass
