@@ -16,10 +16,17 @@ from pathlib import Path
 from harness.spark_cluster import Cluster
 
 PROCESS = Path(__file__).with_name("notebook_process.py")
-ENTRY = (
-    "import sys; from importlib.metadata import entry_points as found; sys.argv = sys.argv[1:]; "
-)
-CONSOLE = "found(group='console_scripts', name=sys.argv[0])[sys.argv[0]].load()()"
+WHEEL = """
+import sys
+from importlib.metadata import entry_points
+
+sys.argv = sys.argv[1:]
+[entry] = entry_points(group="console_scripts", name=sys.argv[0])
+try:
+    entry.load()()
+except SystemExit as ended:  # Databricks takes it for a failure, whatever its code
+    sys.exit(f"SystemExit: {ended.code}")
+"""
 TERMINAL = frozenset({"TERMINATED", "SKIPPED", "INTERNAL_ERROR"})
 SECRET = re.compile(r"\{\{secrets/([^/}]+)/([^/}]+)\}\}")
 PASSED = ("PATH", "HOME", "JAVA_HOME", "LANG", "TMPDIR")
@@ -204,7 +211,7 @@ class Runs:
                 *wanted,
             ]
         wheel = run.task["python_wheel_task"]
-        return [sys.executable, "-c", ENTRY + CONSOLE, wheel["entry_point"], *wheel["parameters"]]
+        return [sys.executable, "-c", WHEEL, wheel["entry_point"], *wheel["parameters"]]
 
     def _environment(self, run):
         """Return what the run's cluster sets, a new one's or that of one that stays."""
