@@ -22,7 +22,7 @@ class KeyedProxy(ThreadedServer):
 class Handler(Replying):
     proxy: KeyedProxy
 
-    def do_POST(self):
+    def forward(self):
         body = self.rfile.read(int(self.headers["Content-Length"]))
         lead = f"/{self.proxy.stage}/"
         if self.headers["x-api-key"] != self.proxy.key or not self.path.startswith(lead):
@@ -35,5 +35,4 @@ class Handler(Replying):
             answer = to.getresponse()
             self.reply(answer.status, answer.read())
 
-    def do_PUT(self):
-        self.do_POST()
+    do_POST = do_PUT = forward  # noqa: N815 - http.server's names
