@@ -2,10 +2,9 @@
 
 import contextlib
 import http.client
-from http.server import BaseHTTPRequestHandler
 from urllib.parse import urlsplit
 
-from harness.threaded_server import ThreadedServer
+from harness.threaded_server import Replying, ThreadedServer
 
 FORBIDDEN = b'{"message":"Forbidden"}'
 
@@ -20,11 +19,10 @@ class KeyedProxy(ThreadedServer):
         self.url = f"{self.url}/{stage}"
 
 
-class Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
+class Handler(Replying):
     proxy: KeyedProxy
 
-    def do_POST(self):
+    def forward(self):
         body = self.rfile.read(int(self.headers["Content-Length"]))
         lead = f"/{self.proxy.stage}/"
         if self.headers["x-api-key"] != self.proxy.key or not self.path.startswith(lead):
@@ -37,15 +35,4 @@ class Handler(BaseHTTPRequestHandler):
             answer = to.getresponse()
             self.reply(answer.status, answer.read())
 
-    def do_PUT(self):
-        self.do_POST()
-
-    def reply(self, status, content):
-        self.send_response(status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(content)))
-        self.end_headers()
-        self.wfile.write(content)
-
-    def log_message(self, *_):
-        pass
+    do_POST = do_PUT = forward  # noqa: N815 - http.server's names

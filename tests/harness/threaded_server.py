@@ -1,7 +1,7 @@
 """A server of HTTP that lives in a thread of the test, for as long as it is entered."""
 
 import threading
-from http.server import ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
 class ThreadedServer:
@@ -21,3 +21,19 @@ class ThreadedServer:
         self._server.shutdown()
         self._thread.join()
         self._server.server_close()
+
+
+class Replying(BaseHTTPRequestHandler):
+    """A handler that answers JSON over a kept connection, and prints nothing."""
+
+    protocol_version = "HTTP/1.1"
+
+    def reply(self, status, content):
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, *_):
+        pass

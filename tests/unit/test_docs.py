@@ -50,7 +50,7 @@ def test_every_link_within_the_project_leads_somewhere(page):
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_source_file_that_a_page_names_exists(page):
     for name in re.findall(
-        r"`((?:src|tests|script|benchmarks|docs|\.ci)/[\w./-]*\w)`", page.read_text()
+        r"`((?:src|tests|script|benchmarks|deploy|docs|\.ci)/[\w./-]*\w)`", page.read_text()
     ):
         assert (ROOT / name).exists(), f"{page.name} names {name}"
 

@@ -14,6 +14,7 @@ from pinlake.lake.moving import check_settled
 from pinlake.lake.open import open_lake
 from pinlake.lake.progress import CHECKPOINT, Plan, Plans, Range
 from pinlake.settings import Home
+from pinlake.stage.loop import StageReport
 from pinlake.stage.worker import Work, rebuilding, work_of
 from pinlake.table import UNROUTED
 from pinlake.telemetry import logger
@@ -37,7 +38,7 @@ class Batches:
         self._home, self._dataset, self._table = home, dataset, table
         usual = f"{home.lake_url.rstrip('/')}/checkpoints/{table.name}"
         self._checkpoint, self._query = (checkpoint or usual).rstrip("/"), ""
-        self.done: list[Work] = []
+        self.report = StageReport("stream")
         self._engine: SparkEngine | None = None
         self._plans: Plans | None = None
 
@@ -70,7 +71,7 @@ class Batches:
             self._plan(plans, frame.sparkSession, batch)
             step = Step("stream", self._table, batch + 1, MicroBatch(frame, self._dataset))
             work = work_of(engine.run(step))
-        self.done.append(work)
+        self.report = self.report.plus(work)
         self._tell(work)
 
     def _opened(self, spark: SparkSession) -> tuple[Plans, SparkEngine]:

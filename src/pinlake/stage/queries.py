@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Literal
+
+import msgspec
 
 from pinlake.dataset import Dataset
 from pinlake.engine.routes import Routes, routes
@@ -23,6 +26,8 @@ if TYPE_CHECKING:
 
 Format = Literal["", "kinesis", "kafka"]
 PAUSE = 0.2
+STARTING = ("Initializing sources", "Getting offsets from")
+"""What Spark says of a query until its source has answered for the first time."""
 READ_FROM = {"kafka.isolation.level": "read_committed", "startingOffsets": "earliest"}
 
 
@@ -48,11 +53,10 @@ def run(
     with _stopped() as queries:
         for each, into in zip(fed, batches, strict=True):
             queries.append(into.start(records.of(each), triggered(trigger, home)))
+            _await_source(queries[-1])
         _await(queries)
-    report = StageReport("stream")
-    for work in (work for into in batches for work in into.done):
-        report = report.plus(work)
-    return report
+    counts = [msgspec.structs.astuple(each.report)[1:] for each in batches]
+    return StageReport("stream", *map(sum, zip(*counts, strict=True)))
 
 
 def triggered(text: str, home: Home) -> Mapping[str, object]:
@@ -137,6 +141,15 @@ def _stopped() -> Iterator[list[StreamingQuery]]:
     finally:
         for each in queries:
             each.stop()
+
+
+def _await_source(query: StreamingQuery) -> None:
+    """Return once a query's source answers: Spark gives the Python process of one ten seconds.
+
+    Many at once would be too slow to start on a small machine.
+    """
+    while query.isActive and query.status["message"].startswith(STARTING):
+        time.sleep(PAUSE)
 
 
 def _await(queries: Sequence[StreamingQuery]) -> None:

@@ -1,0 +1,1 @@
+"""pinlake on AWS: one stack, one file a part of it."""
