@@ -59,7 +59,7 @@ def cluster(delta_spark, tmp_path, monkeypatch):
     return run
 
 
-@pytest.mark.filterwarnings("ignore")  # of pyspark.pandas, whose advice is a module that xdist would import
+@pytest.mark.filterwarnings("ignore")  # xdist imports the module of a warning, where it is an error
 def test_the_batch_notebooks_give_the_tables_of_the_embedded_engine_and_register_them(
     cluster, gateway, delta_spark, tmp_path
 ):
