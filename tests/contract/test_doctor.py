@@ -166,6 +166,11 @@ def test_spark_without_java_or_with_an_old_one_is_told_before_a_stage_starts(
     assert all("Java 17" in each.do for each in said)
 
 
+def of_engine(home):
+    """Return what is first said of the engine; what is looked at after it would start a session."""
+    return next(each for each in examine(home.path, None, deep=False) if each.check == "engine")
+
+
 def test_a_spark_server_that_does_not_answer_is_told_without_its_token(home, monkeypatch):
     pytest.importorskip("pyspark")
     pytest.importorskip("grpc")
@@ -173,8 +178,8 @@ def test_a_spark_server_that_does_not_answer_is_told_without_its_token(home, mon
     with socket.create_server(("127.0.0.1", 0)) as server:
         address = f"sc://127.0.0.1:{server.getsockname()[1]}"
         monkeypatch.setenv("PINLAKE_SPARK_REMOTE", f"{address}/;token=a-secret")
-        assert [each for each in found(home) if each.check == "engine"] == []
-    (said,) = [each for each in found(home) if each.check == "engine"]
+        assert of_engine(home).severity == "ok"
+    said = of_engine(home)
     assert said.severity == "error"
     assert f"nothing answers at spark.remote, {address}" in said.what
     assert "a-secret" not in str(said)
