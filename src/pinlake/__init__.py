@@ -11,7 +11,9 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
     from pyspark.sql.streaming import StreamingQuery
 
+    from pinlake.dataset import Dataset
     from pinlake.query.lake import OpenLake
+    from pinlake.settings import Home
     from pinlake.stage.loop import StageReport
 
 __version__ = "0.1.0"
@@ -28,12 +30,9 @@ def open(  # noqa: A001 - `pinlake.open` reads like the built-in it is named aft
     that the home holds. Raises HomeMissing where there is no home, HomeForeign
     where it holds another data set, and the errors of settings and data sets.
     """
-    from pathlib import Path
-
-    from pinlake.home import open_home
     from pinlake.query.lake import OpenLake
 
-    return OpenLake(*open_home(None if home is None else Path(home), dataset))
+    return OpenLake(*_opened(home, dataset, create=False))
 
 
 def load(
@@ -82,13 +81,10 @@ def stream(
     (processingTime="10 seconds", availableNow=True); without it the setting stream.trigger_ms.
     Raises RecordsUnfit, TableMissing, LibraryMissing, the errors of settings and data sets.
     """
-    from pathlib import Path
-
-    from pinlake.home import open_home
     from pinlake.stage.micro_batches import Batches, table_of
     from pinlake.stage.queries import triggered
 
-    opened, declared = open_home(None if home is None else Path(home), dataset, create=True)
+    opened, declared = _opened(home, dataset, create=True)
     batches = Batches(opened, declared, table_of(declared, table, opened), checkpoint or "")
     return batches.start(records, trigger or triggered("", opened))
 
@@ -111,12 +107,9 @@ def stream_tables(
     which does not end. One that fails stops the others. Raises SparkFailed with its reason,
     SettingInvalid, TableMissing.
     """
-    from pathlib import Path
-
-    from pinlake.home import open_home
     from pinlake.stage.queries import run
 
-    opened = open_home(None if home is None else Path(home), dataset, create=True)
+    opened = _opened(home, dataset, create=True)
     return run(spark, *opened, table, source=source, trigger=trigger)
 
 
@@ -127,10 +120,18 @@ def _once(
     dataset: str | None,
 ) -> StageReport:
     import threading
+
+    from pinlake.stage.loop import run_stage
+
+    opened = _opened(home, dataset, create=True)
+    return run_stage(stage, *opened, table=table, once=True, stop=threading.Event())
+
+
+def _opened(
+    home: str | os.PathLike[str] | None, dataset: str | None, *, create: bool
+) -> tuple[Home, Dataset]:
     from pathlib import Path
 
     from pinlake.home import open_home
-    from pinlake.stage.loop import run_stage
 
-    opened = open_home(None if home is None else Path(home), dataset, create=True)
-    return run_stage(stage, *opened, table=table, once=True, stop=threading.Event())
+    return open_home(None if home is None else Path(home), dataset, create=create)

@@ -1,4 +1,4 @@
-"""Commands that look and change nothing: query, report, quality, status, config."""
+"""Commands that look and change no table: query, report, quality, status, config."""
 
 from __future__ import annotations
 
