@@ -7,10 +7,11 @@ where the committed file is not what this makes of the data set ``pinterest``.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from pinlake import dataset
+from pinlake.dataset import Table
 
 OUTPUT = Path(__file__).parent / "resources" / "batch.yml"
 JOB = """\
@@ -56,9 +57,10 @@ PARAMETERS = """\
 """
 
 
-def text(tables: Iterable[str]) -> str:
-    """Return the file for a data set's tables: their cleans run side by side."""
-    cleans = {f"clean_{name}": name for name in tables}
+def text(tables: Mapping[str, Table]) -> str:
+    """Return the file: the cleans of the tables that load fills run side by side."""
+    loaded = (name for name, each in tables.items() if each.topics or each.origin)
+    cleans = {f"clean_{name}": name for name in loaded}
     tasks = [_task("load", "load")]
     tasks += [_task(task, "clean", ["load"], table) for task, table in cleans.items()]
     tasks.append(_task("questions", "questions", list(cleans)))

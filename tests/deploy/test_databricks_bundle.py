@@ -11,6 +11,7 @@ from databricks.bundles.jobs import Job
 from databricks.bundles.pipelines import Pipeline
 
 from pinlake import dataset, settings
+from pinlake.dataset import Table
 
 ROOT = Path(__file__).parents[2]
 BUNDLE = ROOT / "deploy" / "databricks"
@@ -147,6 +148,12 @@ def test_every_file_that_is_named_is_there_or_made_by_the_artifact():
 def test_the_batch_job_is_what_the_data_set_makes():
     committed = (BUNDLE / "resources" / "batch.yml").read_text()
     assert committed == BATCH["text"](dataset.load("pinterest").tables)
+
+
+def test_a_table_of_streams_alone_is_none_of_the_batch_jobs():
+    tables = dataset.load("pinterest").tables
+    more = {**tables, "click": Table("click", streams=tables["pin"].streams)}
+    assert BATCH["text"](more) == BATCH["text"](tables)
 
 
 @pytest.mark.parametrize("name", ["pinterest", str(ROOT / "tests" / "library")])
