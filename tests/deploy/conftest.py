@@ -1,7 +1,8 @@
-"""What the tests of the deployments share: Airflow's database, a demo, and the same posts unprocessed."""
+"""What the tests of the deployments share: Airflow's database, homes, and the AWS stack by size."""
 
 import pytest
 
+from harness import cloud_stack
 from harness.airflow_home import Airflow
 from harness.pipeline import Gateway, pinlake, run_stages
 
@@ -31,3 +32,15 @@ def sunk_home(tmp_path_factory):
         pinlake("post", "--via", "kafka", "--posts", POSTS, "--url", gateway.url, "--home", home)
     run_stages(home, "sink")
     return home
+
+
+@pytest.fixture(scope="session", params=["small", "classic"])
+def stack(request, tmp_path_factory):
+    """The AWS stack of each size."""
+    return cloud_stack.stack(tmp_path_factory, request.param)
+
+
+@pytest.fixture(scope="session")
+def small(tmp_path_factory):
+    """The AWS stack of the size ``small``."""
+    return cloud_stack.stack(tmp_path_factory, "small")

@@ -2,7 +2,6 @@
 
 import pytest
 
-from harness import cloud_stack
 from harness.emulated_aws import REFUSED, emulator, known_types
 
 SKIPPED = {
@@ -34,8 +33,8 @@ SKIPPED = {
 
 
 @pytest.fixture(scope="module")
-def stack(tmp_path_factory):
-    return cloud_stack.stack(tmp_path_factory, "small")
+def stack(small):
+    return small
 
 
 @pytest.fixture(scope="module")

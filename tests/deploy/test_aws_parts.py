@@ -3,17 +3,8 @@
 import json
 import re
 
-import pytest
-
 from harness import cloud_stack
 from pinlake import dataset, settings
-
-SIZES = ["small", "classic"]
-
-
-@pytest.fixture(scope="module", params=SIZES)
-def stack(request, tmp_path_factory):
-    return cloud_stack.stack(tmp_path_factory, request.param)
 
 
 def test_every_method_needs_a_key_and_the_key_has_a_rate(stack):

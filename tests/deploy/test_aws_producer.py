@@ -5,7 +5,6 @@ import json
 import pytest
 import requests
 
-from harness import cloud_stack
 from harness.api_gateway import ApiGateway, kinesis_at, velocity
 from harness.api_gateway_server import ApiGatewayServer
 from harness.pipeline import USER_ID, Gateway, pinlake
@@ -19,8 +18,8 @@ TABLES = ("pin", "geo", "user")
 
 
 @pytest.fixture(scope="module")
-def stack(tmp_path_factory):
-    return cloud_stack.stack(tmp_path_factory, "small")
+def stack(small):
+    return small
 
 
 @pytest.fixture

@@ -2,21 +2,7 @@
 
 import json
 
-import pytest
-
 from harness import cloud_stack
-
-SIZES = ["small", "classic"]
-
-
-@pytest.fixture(scope="module", params=SIZES)
-def stack(request, tmp_path_factory):
-    return cloud_stack.stack(tmp_path_factory, request.param)
-
-
-@pytest.fixture(scope="module")
-def small(tmp_path_factory):
-    return cloud_stack.stack(tmp_path_factory, "small")
 
 
 def statements(stack):

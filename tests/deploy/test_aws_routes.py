@@ -6,7 +6,6 @@ import json
 import pytest
 import requests
 
-from harness import cloud_stack
 from harness.api_gateway import ApiGateway, kinesis_at, velocity
 from kinesis_server import SIGNED, serving
 
@@ -15,8 +14,8 @@ SHARD = "shardId-000000000000"
 
 
 @pytest.fixture(scope="module")
-def stack(tmp_path_factory):
-    return cloud_stack.stack(tmp_path_factory, "small")
+def stack(small):
+    return small
 
 
 @pytest.fixture(scope="module")

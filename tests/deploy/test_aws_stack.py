@@ -9,18 +9,6 @@ import pytest
 from harness import cloud_stack
 from requirements_of_tests import require
 
-SIZES = ["small", "classic"]
-
-
-@pytest.fixture(scope="module", params=SIZES)
-def stack(request, tmp_path_factory):
-    return cloud_stack.stack(tmp_path_factory, request.param)
-
-
-@pytest.fixture(scope="module")
-def small(tmp_path_factory):
-    return cloud_stack.stack(tmp_path_factory, "small")
-
 
 @pytest.fixture(scope="module")
 def classic(tmp_path_factory):

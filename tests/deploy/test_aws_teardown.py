@@ -15,8 +15,8 @@ TOOLKIT = '{"Resources": {"Queue": {"Type": "AWS::SQS::Queue"}}}'
 
 
 @pytest.fixture(scope="module")
-def stack(tmp_path_factory):
-    return cloud_stack.stack(tmp_path_factory, "small")
+def stack(small):
+    return small
 
 
 @pytest.fixture
@@ -27,22 +27,15 @@ def aws():
 
 def destroy(aws, *arguments, typed=""):
     """Run the command against the emulated account."""
-    environment = os.environ | {
+    environment = {
         "AWS_ENDPOINT_URL": aws.url,
         "AWS_ACCESS_KEY_ID": "any",
         "AWS_SECRET_ACCESS_KEY": "thing",
         "AWS_REGION": REGION,
         "AWS_DEFAULT_REGION": REGION,
     }
-    return subprocess.run(
-        [cloud_stack.PYTHON, "-m", "pinlake_aws.teardown", *arguments],
-        cwd=cloud_stack.PROJECT,
-        env=environment,
-        input=typed,
-        capture_output=True,
-        text=True,
-        timeout=240,
-        check=False,
+    return cloud_stack.run(
+        *("-m", "pinlake_aws.teardown", *arguments), environment=environment, typed=typed
     )
 
 

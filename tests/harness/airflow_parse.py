@@ -5,27 +5,17 @@ Airflow finds: import errors by file, and each DAG's structure.
 """
 
 import json
-import os
 import sys
 from pathlib import Path
 
-from airflow.dag_processing.dagbag import BundleDagBag
 from airflow.serialization.serialized_objects import DagSerialization
-
-FOLDER = Path(os.environ["AIRFLOW__CORE__DAGS_FOLDER"])
+from airflow_bag import bag_of
 
 
 def found(environment):
     """Return what Airflow finds in the folder where these variables are set."""
-    before = dict(os.environ)
-    os.environ.update(environment)
-    for name in [each for each in sys.modules if each.startswith("pinlake_")]:
-        del sys.modules[name]
-    try:
-        bag = BundleDagBag(FOLDER, bundle_path=FOLDER, bundle_name="dags")
-    finally:
-        os.environ.clear()
-        os.environ.update(before)
+    with bag_of(environment, "dags") as bag:
+        pass
     return {
         "errors": bag.import_errors,
         "dags": {each.dag_id: told(each) for each in bag.dags.values()},

@@ -4,30 +4,19 @@ Reads a JSON list of (DAG, environment) from standard input; writes what came of
 """
 
 import json
-import os
 import sys
 from pathlib import Path
 
-from airflow.dag_processing.dagbag import BundleDagBag
 from airflow.models.taskinstance import TaskInstance
 from airflow.utils.session import create_session
-
-FOLDER = Path(os.environ["AIRFLOW__CORE__DAGS_FOLDER"])
+from airflow_bag import bag_of
 
 
 def ran(dag_id, environment):
     """Run the DAG once in this process and return the run's state and its tasks'."""
-    before = dict(os.environ)
-    os.environ.update(environment)
-    for name in [each for each in sys.modules if each.startswith("pinlake_")]:
-        del sys.modules[name]
-    try:
-        bag = BundleDagBag(FOLDER, bundle_path=FOLDER, bundle_name="dags-folder")
+    with bag_of(environment, "dags-folder") as bag:
         assert not bag.import_errors, bag.import_errors
         run = bag.dags[dag_id].test()
-    finally:
-        os.environ.clear()
-        os.environ.update(before)
     with create_session() as session:
         tasks = session.query(TaskInstance).filter_by(dag_id=dag_id, run_id=run.run_id)
         return {"state": run.state, "tasks": {each.task_id: told(each) for each in tasks}}

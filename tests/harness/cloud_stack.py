@@ -63,11 +63,17 @@ def stack(tmp_path_factory, size):
 def synthesise(folder, **context):
     """Run the app with values of its context, as the CDK's command line does; return the process."""
     asked = {"email": "someone@example.com", "plugin": str(plugin(folder.parent)), **context}
-    environment = os.environ | {"CDK_CONTEXT_JSON": json.dumps(asked), "CDK_OUTDIR": str(folder)}
+    environment = {"CDK_CONTEXT_JSON": json.dumps(asked), "CDK_OUTDIR": str(folder)}
+    return run("app.py", environment=environment)
+
+
+def run(*arguments, environment, typed=None):
+    """Run the project's Python in its folder, with something typed; return the ended process."""
     return subprocess.run(
-        [PYTHON, "app.py"],
+        [PYTHON, *arguments],
         cwd=PROJECT,
-        env=environment,
+        env=os.environ | environment,
+        input=typed,
         capture_output=True,
         text=True,
         timeout=240,
